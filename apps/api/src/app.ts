@@ -1,0 +1,57 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import { AJV_OPTIONS, type Config, type Keys, type Logger } from '@spillway/runtime';
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, type RawServerDefault } from 'fastify';
+import { registerAccess } from './plugins/access.ts';
+import { registerErrors } from './plugins/errors.ts';
+import { registerLive } from './plugins/live.ts';
+import { registerMetrics } from './plugins/metrics.ts';
+import { registerOpenApi } from './plugins/openapi.ts';
+import { makeRequestId, registerRequestId } from './plugins/request-id.ts';
+import { registerSite } from './plugins/site.ts';
+import { registerRoutes } from './routes/index.ts';
+import type { Services } from './services.ts';
+
+export type App = FastifyInstance<
+  RawServerDefault,
+  IncomingMessage,
+  ServerResponse,
+  FastifyBaseLogger,
+  TypeBoxTypeProvider
+>;
+
+export interface AppSetup {
+  config: Config;
+  logger: Logger;
+  keys: Keys;
+  services: Services;
+  /** Where status answers; live connections are forwarded there. */
+  statusUrl: string;
+}
+
+/** Builds the HTTP application, not listening yet. The order is the order in which things run. */
+export async function buildApp(setup: AppSetup): Promise<App> {
+  const app: App = Fastify({
+    loggerInstance: setup.logger as FastifyBaseLogger,
+    // One line a request would cost more than the request; metrics count them, and failures are logged.
+    disableRequestLogging: true,
+    childLoggerFactory: (logger) => logger,
+    genReqId: makeRequestId,
+    bodyLimit: setup.config.bodyLimitBytes,
+    ajv: { customOptions: AJV_OPTIONS },
+    // A client that keeps its connection must not hold up a stop.
+    forceCloseConnections: 'idle',
+  }).withTypeProvider<TypeBoxTypeProvider>();
+  // Only JSON is parsed; what else routes take they register themselves.
+  app.removeContentTypeParser('text/plain');
+
+  registerRequestId(app);
+  registerErrors(app);
+  registerAccess(app, setup);
+  registerMetrics(app, setup.services.metrics);
+  await registerOpenApi(app);
+  await registerRoutes(app, setup.services);
+  await registerLive(app, setup.statusUrl);
+  await registerSite(app);
+  return app;
+}

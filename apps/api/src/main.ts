@@ -1,0 +1,65 @@
+import { SCOPES } from '@spillway/contracts';
+import { openFileStore } from '@spillway/files';
+import { closeRedis, connectRedis } from '@spillway/queue/connection';
+import { createFeed } from '@spillway/queue/feed';
+import { createProducer } from '@spillway/queue/producer';
+import { createReader } from '@spillway/queue/reader';
+import { createRegistry } from '@spillway/queue/registry';
+import {
+  checkBind,
+  checkReadiness,
+  parseKeys,
+  type RunningService,
+  runService,
+  type ServiceSetup,
+} from '@spillway/runtime';
+import { buildApp } from './app.ts';
+import { createCatalogue } from './catalogue.ts';
+import { createMetrics } from './metrics.ts';
+import { createEndListener, createWaitForEnd } from './wait-for-end.ts';
+
+await runService('api', start);
+
+async function start({ config, logger }: ServiceSetup): Promise<RunningService> {
+  const warning = checkBind(config);
+  if (warning) logger.warn(warning);
+  const keys = parseKeys(config.keys, SCOPES);
+
+  const onError = (err: Error) => logger.warn({ err }, 'trouble with Redis');
+  const redis = connectRedis(config.redisUrl, 'command', 'api', onError);
+  const reads = connectRedis(config.redisUrl, 'feed', 'api', onError);
+  const { prefix } = config;
+  const producer = createProducer({ redis, prefix, onError });
+  const reader = createReader({ redis, prefix });
+  const registry = createRegistry({ redis, prefix });
+  const listener = createEndListener();
+  const feed = createFeed({ reads, commands: redis, prefix, listener, onError });
+  const catalogue = createCatalogue(registry);
+
+  const app = await buildApp({
+    config,
+    logger,
+    keys,
+    statusUrl: config.statusUrl || `http://127.0.0.1:${config.statusPort}`,
+    services: {
+      producer,
+      reader,
+      registry,
+      catalogue,
+      files: openFileStore({ location: config.files, maxBytes: config.fileLimitBytes }),
+      metrics: createMetrics({ queues: catalogue.queues, reader, workers: registry }),
+      waitForEnd: createWaitForEnd(feed, listener, reader),
+      readiness: () => checkReadiness({ redis: () => redis.ping() }),
+    },
+  });
+  const url = await app.listen({ host: config.host, port: config.port });
+  return {
+    url,
+    async stop() {
+      await app.close();
+      await feed.close();
+      await producer.close();
+      await closeRedis(redis);
+    },
+  };
+}

@@ -1,0 +1,73 @@
+import swagger from '@fastify/swagger';
+import swaggerUi from '@fastify/swagger-ui';
+import {
+  ControlReply,
+  FileInfo,
+  Job,
+  JobList,
+  JobOptions,
+  JobType,
+  LogLine,
+  LogPage,
+  OutputChunk,
+  OutputPage,
+  Problem,
+  QueueInfo,
+  SubmitReply,
+  SubmitRequest,
+  WorkerInfo,
+} from '@spillway/contracts';
+import { VERSION } from '@spillway/runtime';
+import type { App } from '../app.ts';
+
+const SHARED = [
+  ControlReply,
+  FileInfo,
+  Job,
+  JobList,
+  JobOptions,
+  JobType,
+  LogLine,
+  LogPage,
+  OutputChunk,
+  OutputPage,
+  Problem,
+  QueueInfo,
+  SubmitReply,
+  SubmitRequest,
+  WorkerInfo,
+];
+
+/** The contract at /openapi.json, drawn from the routes, and the reference page at /docs, which loads nothing from elsewhere. */
+export async function registerOpenApi(app: App): Promise<void> {
+  for (const schema of SHARED) app.addSchema(schema);
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'Spillway',
+        version: VERSION,
+        description: 'Submit jobs over REST, watch them live, scale the workers.',
+        license: { name: 'MIT', identifier: 'MIT' },
+      },
+      servers: [{ url: '/', description: 'this api' }],
+      tags: [
+        { name: 'jobs', description: 'Submit, read and control jobs.' },
+        { name: 'types', description: 'What can be submitted.' },
+        { name: 'queues', description: 'Where jobs wait.' },
+        { name: 'workers', description: 'Who runs them.' },
+        { name: 'files', description: 'Large inputs and results.' },
+        { name: 'service', description: 'Health and figures of api itself.' },
+      ],
+      components: {
+        securitySchemes: {
+          key: { type: 'http', scheme: 'bearer', description: 'An API key; needed once keys are configured.' },
+        },
+      },
+      security: [{ key: [] }, {}],
+    },
+    refResolver: { buildLocalReference: (json) => String(json.$id) },
+  });
+  await app.register(swaggerUi, { routePrefix: '/docs', staticCSP: true });
+  app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger());
+}

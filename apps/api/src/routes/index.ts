@@ -1,0 +1,42 @@
+import type { App } from '../app.ts';
+import type { Services } from '../services.ts';
+import { downloadFile } from './files/download.ts';
+import { uploadFile } from './files/upload.ts';
+import { cancelJob } from './jobs/cancel.ts';
+import { getJob } from './jobs/get.ts';
+import { listJobs } from './jobs/list.ts';
+import { getLog } from './jobs/log.ts';
+import { getOutput } from './jobs/output.ts';
+import { removeJob } from './jobs/remove.ts';
+import { getResult } from './jobs/result.ts';
+import { retryJob } from './jobs/retry.ts';
+import { submitJob } from './jobs/submit.ts';
+import { controlQueue } from './queues/control.ts';
+import { listQueues } from './queues/list.ts';
+import { health } from './service/health.ts';
+import { metrics } from './service/metrics.ts';
+import { listTypes } from './types/list.ts';
+import { listWorkers } from './workers/list.ts';
+
+export async function registerRoutes(app: App, services: Services): Promise<void> {
+  submitJob(app, services);
+  listJobs(app, services);
+  getJob(app, services);
+  getResult(app, services);
+  getLog(app, services);
+  getOutput(app, services);
+  cancelJob(app, services);
+  retryJob(app, services);
+  removeJob(app, services);
+
+  listTypes(app, services);
+  listQueues(app, services);
+  controlQueue(app, services);
+  listWorkers(app, services);
+
+  await uploadFile(app, services);
+  downloadFile(app, services);
+
+  health(app, services);
+  metrics(app, services);
+}

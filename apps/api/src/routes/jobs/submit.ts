@@ -1,0 +1,65 @@
+import { isFinal, type Job, SpillwayError, SubmitRequest } from '@spillway/contracts';
+import { Type } from 'typebox';
+import type { App } from '../../app.ts';
+import type { Services } from '../../services.ts';
+import { problems, scoped, WAIT_MAX_S } from '../schema.ts';
+
+const schema = {
+  operationId: 'submitJob',
+  summary: 'Submit a job',
+  description: 'Answers 202 once the job is stored, or 200 where `Prefer: wait=<seconds>` saw it end.',
+  tags: ['jobs'],
+  headers: Type.Object({ prefer: Type.Optional(Type.String({ description: 'wait=<seconds> waits for the end' })) }),
+  body: SubmitRequest,
+  response: {
+    200: { description: 'The job has ended.', ...Type.Ref('SubmitReply') },
+    202: { description: 'The job is stored and will run.', ...Type.Ref('SubmitReply') },
+    ...problems(
+      'invalid_request',
+      'invalid_json',
+      'unknown_type',
+      'invalid_input',
+      'body_too_large',
+      'unsupported_media_type',
+    ),
+  },
+};
+
+export function submitJob(app: App, { producer, catalogue, metrics, waitForEnd }: Services): void {
+  app.post('/v1/jobs', { schema, config: scoped('submit') }, async (request, reply) => {
+    const { type: name, input = {}, options } = request.body;
+    const waitS = readPrefer(request.headers.prefer);
+    const { type, checkInput } = await catalogue.find(name);
+    const errors = checkInput(input).map(({ pointer, message }) => ({
+      pointer: `/input${pointer}`,
+      message: `/input${message.startsWith('/') ? '' : ' '}${message}`,
+    }));
+    if (errors.length > 0) {
+      throw new SpillwayError(
+        'invalid_input',
+        `the input does not fit ${name}: ${errors.map(({ message }) => message).join('; ')}`,
+        { errors },
+      );
+    }
+    const submitted = await producer.submit({ type, input, options });
+    metrics.submitted.inc({ type: type.type, queue: type.queue });
+    const job = waitS > 0 ? await waitForEnd(submitted.id, waitS * 1000) : submitted;
+    if (waitS > 0) reply.header('preference-applied', `wait=${waitS}`);
+    return reply
+      .code(isFinal(job.state) ? 200 : 202)
+      .header('location', `/v1/jobs/${job.id}`)
+      .send(toReply(job));
+  });
+}
+
+/** The submitter knows the input, so the reply leaves it out. */
+function toReply({ input: _input, ...job }: Job) {
+  const self = `/v1/jobs/${job.id}`;
+  return { ...job, links: { self, result: `${self}/result`, log: `${self}/log`, output: `${self}/output` } };
+}
+
+/** Seconds of a `wait` preference (RFC 7240), capped; other preferences are none of ours and are ignored, as the RFC says. */
+function readPrefer(prefer: string | undefined): number {
+  const seconds = /(?:^|[,;\s])wait=(\d{1,6})(?:$|[,;\s])/.exec(prefer ?? '')?.[1];
+  return Math.min(Number(seconds ?? 0), WAIT_MAX_S);
+}

@@ -1,0 +1,20 @@
+import type { FileStore } from '@spillway/files';
+import type { Producer } from '@spillway/queue/producer';
+import type { Reader } from '@spillway/queue/reader';
+import type { Registry } from '@spillway/queue/registry';
+import type { Readiness } from '@spillway/runtime';
+import type { Catalogue } from './catalogue.ts';
+import type { Metrics } from './metrics.ts';
+import type { WaitForEnd } from './wait-for-end.ts';
+
+/** What routes work with. */
+export interface Services {
+  producer: Producer;
+  reader: Reader;
+  registry: Registry;
+  catalogue: Catalogue;
+  files: FileStore;
+  metrics: Metrics;
+  waitForEnd: WaitForEnd;
+  readiness: () => Promise<Readiness>;
+}

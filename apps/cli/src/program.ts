@@ -1,0 +1,129 @@
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { cancel, remove, retry } from './commands/control.ts';
+import { get } from './commands/get.ts';
+import { type ListFlags, list } from './commands/list.ts';
+import { log } from './commands/log.ts';
+import { type SubmitFlags, submit } from './commands/submit.ts';
+import { pauseQueue, queues, resumeQueue, workers } from './commands/system.ts';
+import { types } from './commands/types.ts';
+import { watchToEnd } from './commands/watch.ts';
+import { type ExitCode, exitCodeHelp } from './exit-code.ts';
+import { parseFileField } from './input.ts';
+import { type GlobalOptions, openSession, type Session } from './session.ts';
+import type { Terminal } from './terminal.ts';
+
+const DEFAULT_URL = 'http://127.0.0.1:3000';
+const STATES = ['waiting', 'delayed', 'blocked', 'active', 'completed', 'failed', 'cancelled'];
+
+const JSON_HELP = `With --json, standard output is JSON and nothing else: one document for one thing (submit, get, types TYPE,
+cancel, retry, queues pause), one document a line for lists (ls, types, queues, workers) and for streams:
+  watch, submit --watch   {"kind":"state"|"progress"|"log"|"output",…} as it happens, {"kind":"end","job":…} last
+  log                     {"n":0,"line":"…"}
+Errors are one document {"error":{"code","message",…}} on standard error.`;
+
+type Run = <A extends unknown[]>(
+  act: (session: Session, ...given: A) => Promise<ExitCode>,
+) => (...given: A) => Promise<void>;
+
+/** The whole command line. `finish` is told the exit code of the command that ran. */
+export function createProgram(terminal: Terminal, finish: (code: ExitCode) => void): Command {
+  const program = new Command('spillway')
+    .description('Submit jobs to Spillway and watch them live.')
+    .addOption(new Option('--url <address>', 'where Spillway answers').env('SPILLWAY_URL').default(DEFAULT_URL))
+    .addOption(new Option('--key <key>', 'API key').env('SPILLWAY_KEY'))
+    .option('--json', 'answers for scripts, see below')
+    .configureOutput({
+      writeOut: (text) => void terminal.stdout.write(text),
+      writeErr: (text) => void terminal.stderr.write(text),
+    })
+    .showHelpAfterError('(spillway --help shows what there is)')
+    .addHelpText('after', `\n${JSON_HELP}\n\n${exitCodeHelp()}`)
+    .exitOverride();
+
+  const run: Run =
+    (act) =>
+    async (...given) => {
+      const session = openSession(terminal, program.opts<GlobalOptions>());
+      finish(await act(session, ...given).finally(() => session.client.close()));
+    };
+  addJobCommands(program, run);
+  addSystemCommands(program, run);
+  return program;
+}
+
+function addJobCommands(program: Command, run: Run): void {
+  program
+    .command('submit')
+    .description('submit a job; prints its id')
+    .argument('<type>', 'the kind of job, e.g. demo.steps (spillway types lists them)')
+    .option('-i, --input <json>', 'the input: JSON, @file, or - for standard input')
+    .option(
+      '-f, --file <field=path>',
+      'upload a file and put its reference there; may be repeated',
+      each(parseFileField),
+      [],
+    )
+    .option('-w, --watch', 'watch the job to its end; prints its result')
+    .option('--tag <tag>', 'label to find the job by; may be repeated', each(String))
+    .option('--delay-ms <n>', 'start after this time', wholeNumber)
+    .option('--priority <n>', '0 runs first, larger numbers later', wholeNumber)
+    .option('--attempts <n>', 'how often to try in all', wholeNumber)
+    .option('--timeout-ms <n>', 'an attempt that runs longer fails', wholeNumber)
+    .action(run((session, type: string, flags: SubmitFlags) => submit(session, type, flags)));
+  program
+    .command('watch')
+    .description('watch a job to its end; prints its result')
+    .argument('<id>')
+    .action(run(watchToEnd));
+  program
+    .command('ls')
+    .description('list jobs: what runs and waits first, then what ended')
+    .addOption(new Option('-s, --state <state>').choices(STATES))
+    .option('-t, --type <type>')
+    .option('-q, --queue <queue>')
+    .option('--tag <tag>')
+    .option('-n, --limit <n>', 'how many at most', wholeNumber, 20)
+    .action(run((session, flags: ListFlags) => list(session, flags)));
+  program.command('get').description('show one job').argument('<id>').action(run(get));
+  program
+    .command('log')
+    .description("print a job's log")
+    .argument('<id>')
+    .option('-f, --follow', 'go on until the job has ended')
+    .action(run(log));
+  program.command('cancel').description('cancel a job that has not ended').argument('<id>').action(run(cancel));
+  program
+    .command('retry')
+    .description('run a job that failed or was cancelled again')
+    .argument('<id>')
+    .action(run(retry));
+  program.command('rm').description('delete a job that does not run').argument('<id>').action(run(remove));
+}
+
+function addSystemCommands(program: Command, run: Run): void {
+  program
+    .command('types')
+    .description('list what can be submitted; one type in full when it is named')
+    .argument('[type]')
+    .action(run((session, name: string | undefined) => types(session, name)));
+  const queueCommand = program
+    .command('queues')
+    .description('list queues')
+    .action(run((session) => queues(session)));
+  queueCommand.command('pause').description('start no more of its jobs').argument('<queue>').action(run(pauseQueue));
+  queueCommand.command('resume').description('start its jobs again').argument('<queue>').action(run(resumeQueue));
+  program
+    .command('workers')
+    .description('list the workers that are alive')
+    .action(run((session) => workers(session)));
+}
+
+/** Parser of an option that may be given several times. */
+function each<T>(parse: (text: string) => T): (text: string, before?: T[]) => T[] {
+  return (text, before = []) => [...before, parse(text)];
+}
+
+function wholeNumber(text: string): number {
+  if (!/^\d+$/.test(text)) throw new InvalidArgumentError('Expected a whole number.');
+  return Number(text);
+}

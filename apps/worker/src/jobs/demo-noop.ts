@@ -1,0 +1,12 @@
+import { defineJob } from '@spillway/worker';
+import { Type } from 'typebox';
+
+export const noop = defineJob({
+  type: 'demo.noop',
+  queue: 'demo',
+  title: 'Do nothing',
+  description: 'Takes any object and completes at once: what a job costs beside its work.',
+  examples: [{}],
+  input: Type.Object({}, { additionalProperties: true }),
+  run: () => ({}),
+});

@@ -1,0 +1,25 @@
+import { availableParallelism } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { openFileStore } from '@spillway/files';
+import { type RunningService, runService, type ServiceSetup } from '@spillway/runtime';
+import { loadJobs, startWorker } from '@spillway/worker/host';
+import { startFleet } from './fleet.ts';
+
+/** The folder that a user edits; its built form lies beside this file's. */
+const JOBS = fileURLToPath(new URL('./jobs', import.meta.url));
+/** Handing back and closing need a moment beyond the time that jobs are given to finish. */
+const CLOSING_MS = 5000;
+
+await runService('worker', start, (config) => config.workerStopMs + CLOSING_MS);
+
+function start(setup: ServiceSetup): Promise<RunningService> {
+  const { workerProcesses } = setup.config;
+  const count = workerProcesses === 'auto' ? availableParallelism() : workerProcesses;
+  return count === 1 ? startAlone(setup) : startFleet(count, fileURLToPath(import.meta.url), setup.logger);
+}
+
+async function startAlone({ config, logger }: ServiceSetup): Promise<RunningService> {
+  const jobs = await loadJobs(config.jobs ? [JOBS, config.jobs] : [JOBS]);
+  const files = openFileStore({ location: config.files, maxBytes: config.fileLimitBytes });
+  return startWorker({ jobs, files, config, logger });
+}

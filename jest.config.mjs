@@ -1,0 +1,20 @@
+/** Tests run from source: workspace packages resolve through the `spillway-source` export condition, no build needed to import them. */
+export default {
+  testMatch: ['<rootDir>/{packages,apps}/*/test/**/*.test.{ts,tsx}', '<rootDir>/scripts/**/*.test.ts'],
+  transform: {
+    '^.+\\.m?[tj]sx?$': [
+      '@swc/jest',
+      {
+        jsc: { target: 'es2022', parser: { syntax: 'typescript', tsx: false } },
+        module: { type: 'commonjs' },
+      },
+    ],
+  },
+  // ESM-only dependencies must be compiled too; jest names the next one in its error message.
+  transformIgnorePatterns: [
+    '/node_modules/(?!(typebox|@flystorage|file-type|strtok3|token-types|uint8array-extras|@tokenizer|@borewit)/)',
+  ],
+  testEnvironmentOptions: { customExportConditions: ['spillway-source', 'node', 'node-addons'] },
+  modulePathIgnorePatterns: ['/dist/', '<rootDir>/.spillway/'],
+  testTimeout: 30_000,
+};

@@ -1,0 +1,171 @@
+import {
+  type ControlReply,
+  type FileInfo,
+  isFinal,
+  type Job,
+  type JobList,
+  type JobListQuery,
+  type JobOptions,
+  type JobType,
+  type LogPage,
+  type OutputPage,
+  type QueueInfo,
+  type SubmitReply,
+  type WorkerInfo,
+} from '@spillway/contracts';
+import { JobFailedError } from './api-error.ts';
+import { createHttp, type Http } from './http.ts';
+import type { JobWatch } from './job-watch.ts';
+import { Live, type LiveConnection } from './live.ts';
+import { socketTransport } from './socket-transport.ts';
+
+export interface ClientOptions {
+  /** Where api answers, e.g. `http://127.0.0.1:3000`; may end in a path where a proxy puts Spillway under one. */
+  baseUrl: string;
+  /** Sent as a bearer token and in the live handshake. */
+  key?: string | undefined;
+  fetch?: typeof globalThis.fetch;
+}
+
+export interface SubmitOptions extends JobOptions {
+  signal?: AbortSignal;
+}
+
+/** What pausing or resuming found and did. */
+export interface QueueControlReply {
+  done: boolean;
+  queue: QueueInfo;
+}
+
+/** Every method rejects with ApiError where the server refuses and with UnreachableError where nobody answers. */
+export interface Client {
+  submit(type: string, input?: unknown, options?: SubmitOptions): Promise<SubmitReply>;
+  /** With `waitMs`, answers as soon as the job is final, at the latest after that time. */
+  get(id: string, options?: { waitMs?: number; signal?: AbortSignal }): Promise<Job>;
+  list(query?: Omit<JobListQuery, 'limit'> & { limit?: number }): Promise<JobList>;
+  /** `after` is the number of the first line that is wanted: `next` of the page before. */
+  log(id: string, options?: { after?: number }): Promise<LogPage>;
+  output(id: string, options?: { after?: number }): Promise<OutputPage>;
+  /**
+   * Waits for the job's end and gives its result.
+   * @throws JobFailedError when the job failed or was cancelled.
+   */
+  result(id: string, options?: { signal?: AbortSignal }): Promise<unknown>;
+  /** Follows the job live to its end. */
+  watch(id: string): JobWatch;
+  cancel(id: string): Promise<ControlReply>;
+  retry(id: string): Promise<ControlReply>;
+  remove(id: string): Promise<void>;
+  types(): Promise<JobType[]>;
+  type(name: string): Promise<JobType>;
+  queues(): Promise<QueueInfo[]>;
+  /** `done` is false where the queue was paused already. */
+  pause(queue: string): Promise<QueueControlReply>;
+  resume(queue: string): Promise<QueueControlReply>;
+  workers(): Promise<WorkerInfo[]>;
+  /** Stores a file; `ref` of the answer is what an input takes. A `File` brings its name. */
+  upload(file: Blob, options?: { name?: string; signal?: AbortSignal }): Promise<FileInfo>;
+  /** Fetches what a `url` in an output or result names. Refuses addresses of other servers: the key is not theirs. */
+  download(url: string): Promise<Blob>;
+  readonly connection: LiveConnection;
+  /** Ends all watches and the live connection. The client can be used again afterwards. */
+  close(): void;
+}
+
+/** How long one question for a job's end waits before it is put again; proxies cut longer ones. */
+const RESULT_WAIT_MS = 25_000;
+/** Pause after a server that does not wait, so that asking again is no storm. */
+const RESULT_PAUSE_MS = 1_000;
+
+/** Nothing is sent until a method is called. */
+export function createClient(options: ClientOptions): Client {
+  const baseUrl = baseOf(options.baseUrl);
+  const { key, fetch = globalThis.fetch.bind(globalThis) } = options;
+  const http = createHttp({ baseUrl, key, fetch });
+  const live = new Live(socketTransport({ baseUrl, key }));
+  return {
+    ...jobCalls(http),
+    ...systemCalls(http),
+    ...fileCalls(http, baseUrl),
+    watch: (id) => live.watch(id),
+    connection: live,
+    close: () => live.close(),
+  };
+}
+
+type JobCalls = 'submit' | 'get' | 'list' | 'log' | 'output' | 'result' | 'cancel' | 'retry' | 'remove';
+
+function jobCalls(http: Http): Pick<Client, JobCalls> {
+  const at = (id: string, part = '') => `/v1/jobs/${encodeURIComponent(id)}${part}`;
+  const get: Client['get'] = (id, { waitMs = 0, signal } = {}) =>
+    http.json<Job>('GET', at(id), {
+      query: waitMs > 0 ? { wait: Math.ceil(waitMs / 1000) } : {},
+      signal,
+      timeoutMs: waitMs + 15_000,
+    });
+  return {
+    submit: (type, input, { signal, ...options } = {}) =>
+      http.json<SubmitReply>('POST', '/v1/jobs', {
+        body: { type, input, ...(Object.keys(options).length > 0 && { options }) },
+        signal,
+      }),
+    get,
+    list: (query = {}) => http.json<JobList>('GET', '/v1/jobs', { query }),
+    log: (id, query = {}) => http.json<LogPage>('GET', at(id, '/log'), { query }),
+    output: (id, query = {}) => http.json<OutputPage>('GET', at(id, '/output'), { query }),
+    async result(id, { signal } = {}) {
+      for (;;) {
+        const askedAt = Date.now();
+        const job = await get(id, { waitMs: RESULT_WAIT_MS, ...(signal && { signal }) });
+        if (isFinal(job.state)) return resultOf(job);
+        if (Date.now() - askedAt < RESULT_PAUSE_MS) await pause(RESULT_PAUSE_MS);
+      }
+    },
+    cancel: (id) => http.json<ControlReply>('POST', at(id, '/cancel')),
+    retry: (id) => http.json<ControlReply>('POST', at(id, '/retry')),
+    remove: (id) => http.empty('DELETE', at(id)),
+  };
+}
+
+function systemCalls(http: Http): Pick<Client, 'types' | 'type' | 'queues' | 'pause' | 'resume' | 'workers'> {
+  const queue = (name: string, action: string) => `/v1/queues/${encodeURIComponent(name)}/${action}`;
+  return {
+    types: async () => (await http.json<{ types: JobType[] }>('GET', '/v1/types')).types,
+    type: (name) => http.json<JobType>('GET', `/v1/types/${encodeURIComponent(name)}`),
+    queues: async () => (await http.json<{ queues: QueueInfo[] }>('GET', '/v1/queues')).queues,
+    pause: (name) => http.json<QueueControlReply>('POST', queue(name, 'pause')),
+    resume: (name) => http.json<QueueControlReply>('POST', queue(name, 'resume')),
+    workers: async () => (await http.json<{ workers: WorkerInfo[] }>('GET', '/v1/workers')).workers,
+  };
+}
+
+function fileCalls(http: Http, baseUrl: string): Pick<Client, 'upload' | 'download'> {
+  return {
+    upload(file, { name, signal } = {}) {
+      const form = new FormData();
+      form.append('file', file, name ?? (file instanceof File ? file.name : 'file'));
+      return http.json<FileInfo>('POST', '/v1/files', { body: form, signal, timeoutMs: Number.POSITIVE_INFINITY });
+    },
+    async download(url) {
+      const { origin, pathname, search } = new URL(url, baseUrl);
+      if (origin !== new URL(baseUrl).origin) throw new TypeError(`Expected an address at ${baseUrl}, got ${url}`);
+      return http.blob(pathname + search, { timeoutMs: Number.POSITIVE_INFINITY });
+    },
+  };
+}
+
+function resultOf(job: Job): unknown {
+  if (job.state !== 'completed') throw new JobFailedError(job);
+  return job.result;
+}
+
+function baseOf(baseUrl: string): string {
+  if (!/^https?:\/\//.test(baseUrl) || !URL.canParse(baseUrl)) {
+    throw new TypeError(`Expected baseUrl to be an http or https address, e.g. http://127.0.0.1:3000, got ${baseUrl}`);
+  }
+  return baseUrl.replace(/\/+$/, '');
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

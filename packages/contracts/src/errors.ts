@@ -1,0 +1,65 @@
+import type { FieldProblem, Problem } from './problem.ts';
+
+/**
+ * Every problem that Spillway reports, over HTTP, on the live connection and as a job's error. `retryable` says whether
+ * the same request may succeed later. docs/errors.md is kept equal to this table by a test.
+ */
+export const ERRORS = {
+  invalid_request: { status: 400, retryable: false, title: 'The request cannot be understood' },
+  invalid_json: { status: 400, retryable: false, title: 'The body is not valid JSON' },
+  unauthorized: { status: 401, retryable: false, title: 'A valid key is needed' },
+  forbidden: { status: 403, retryable: false, title: 'The key lacks the scope for this' },
+  not_found: { status: 404, retryable: false, title: 'There is no such thing here' },
+  unknown_type: { status: 404, retryable: true, title: 'No worker has registered this job type' },
+  unknown_queue: { status: 404, retryable: true, title: 'No worker has registered this queue' },
+  job_not_found: { status: 404, retryable: false, title: 'There is no such job, or it is no longer kept' },
+  file_not_found: { status: 404, retryable: false, title: 'There is no such file' },
+  not_finished: { status: 409, retryable: true, title: 'The job has not finished yet' },
+  job_active: { status: 409, retryable: true, title: 'A worker is running the job' },
+  job_final: { status: 409, retryable: false, title: 'The job has already ended' },
+  body_too_large: { status: 413, retryable: false, title: 'The body is larger than allowed' },
+  unsupported_media_type: { status: 415, retryable: false, title: 'The content type is not accepted' },
+  invalid_input: { status: 422, retryable: false, title: "The input does not match the type's schema" },
+  internal: { status: 500, retryable: true, title: 'Something went wrong inside Spillway' },
+  unavailable: { status: 503, retryable: true, title: 'Spillway cannot reach what it needs; try again soon' },
+  handler_failed: { status: 500, retryable: true, title: "The job's handler threw an error" },
+  handler_invalid_result: {
+    status: 500,
+    retryable: false,
+    title: 'The handler returned something that JSON cannot hold',
+  },
+  result_too_large: { status: 500, retryable: false, title: "The handler's result is larger than allowed" },
+  timeout: { status: 500, retryable: true, title: 'The attempt ran longer than its time limit' },
+  lost_worker: { status: 500, retryable: true, title: 'Workers that ran the job died too often' },
+  cancelled: { status: 409, retryable: false, title: 'The job was cancelled' },
+} as const satisfies Record<string, { status: number; retryable: boolean; title: string }>;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+/** An expected failure with a stable code. `detail` says what was expected and what came. */
+export class SpillwayError extends Error {
+  readonly code: ErrorCode;
+  readonly errors: FieldProblem[] | undefined;
+
+  constructor(code: ErrorCode, detail: string, options: { errors?: FieldProblem[]; cause?: unknown } = {}) {
+    super(detail, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = 'SpillwayError';
+    this.code = code;
+    this.errors = options.errors;
+  }
+}
+
+/** The problem document of an error; `requestId` ties it to the server's log. */
+export function toProblem(error: SpillwayError, requestId?: string): Problem {
+  const { status, retryable, title } = ERRORS[error.code];
+  return {
+    type: `/docs/errors#${error.code}`,
+    title,
+    status,
+    code: error.code,
+    detail: error.message,
+    retryable,
+    ...(requestId && { requestId }),
+    ...(error.errors?.length && { errors: error.errors }),
+  };
+}

@@ -1,0 +1,100 @@
+import type { JobEvent } from './events.ts';
+import type { Job, Snapshot } from './job.ts';
+import { comparePositions } from './position.ts';
+
+/** A job as a watcher holds it: the latest snapshot with every later event applied. */
+export interface WatchedJob extends Snapshot {
+  removed?: boolean;
+}
+
+/**
+ * Applies one event. Events at or before the held position change nothing, so overlap between a snapshot and the events
+ * around it is harmless; log lines and output chunks that are already held are dropped by their number.
+ * Returns the same object when nothing changed. Pure.
+ */
+export function applyEvent(held: WatchedJob, event: JobEvent): WatchedJob {
+  if (event.job !== held.job.id || comparePositions(event.pos, held.cursor.pos) <= 0) return held;
+  const cursor = { ...held.cursor, pos: event.pos };
+  switch (event.kind) {
+    case 'state':
+      return { ...held, cursor, job: applyState(held.job, event) };
+    case 'report': {
+      const log = event.log?.filter((line) => line.n >= cursor.log) ?? [];
+      const output = event.output?.filter((chunk) => chunk.n >= cursor.output) ?? [];
+      return {
+        ...held,
+        cursor: { pos: event.pos, log: following(log, cursor.log), output: following(output, cursor.output) },
+        job: event.progress ? { ...held.job, progress: event.progress } : held.job,
+        log: log.length ? [...held.log, ...log] : held.log,
+        output: output.length ? [...held.output, ...output] : held.output,
+      };
+    }
+    case 'removed':
+      return { ...held, cursor, removed: true };
+  }
+}
+
+/**
+ * Whether log lines or output chunks between what is held and this event are missing. Numbers are dense, so a hole means
+ * loss on the way: the watcher watches again from its cursor instead of applying the event.
+ */
+export function leavesHole(held: WatchedJob, event: JobEvent): boolean {
+  if (event.kind !== 'report' || event.job !== held.job.id) return false;
+  if (comparePositions(event.pos, held.cursor.pos) <= 0) return false;
+  const { log, output } = held.cursor;
+  return (event.log?.[0]?.n ?? log) > log || (event.output?.[0]?.n ?? output) > output;
+}
+
+/**
+ * Takes in the snapshot that answers the watcher's latest question: the state is replaced, log and output are continued by
+ * number. A snapshot from before the held position is the truth too (Redis lost its last writes): what is held of log and
+ * output then stays only as far as the snapshot vouches for it. The caller drops answers to earlier questions. Pure.
+ */
+export function applySnapshot(held: WatchedJob | undefined, snapshot: Snapshot): WatchedJob {
+  const { job, cursor, log, output } = snapshot;
+  if (!held) return { job, cursor, log, output };
+  return {
+    // The rest of a job's fields come and go with its state; only the input is for ever, and may be left out of later snapshots.
+    job: held.job.input === undefined ? job : { input: held.job.input, ...job },
+    cursor,
+    log: continued(held.log, log, cursor.log),
+    output: continued(held.output, output, cursor.output),
+  };
+}
+
+/** `added` after that part of `held` that comes before it; `end` is the number after the last one that exists. */
+function continued<T extends { n: number }>(held: T[], added: T[], end: number): T[] {
+  const from = added[0]?.n ?? end;
+  const kept = (held.at(-1)?.n ?? -1) < from ? held : held.filter((item) => item.n < from);
+  return added.length ? [...kept, ...added] : kept;
+}
+
+function following(items: readonly { n: number }[], otherwise: number): number {
+  const last = items.at(-1);
+  return last ? last.n + 1 : otherwise;
+}
+
+function applyState(job: Job, event: JobEvent & { kind: 'state' }): Job {
+  const at = new Date(event.at).toISOString();
+  // What the state before left is no longer true: a due time, or the end of a job that was retried.
+  const { runAt: _due, finishedAt: _end, error: _error, result: _result, ...open } = job;
+  switch (event.state) {
+    case 'active':
+      return { ...open, state: 'active', attempt: job.attempt + 1, startedAt: at };
+    case 'completed':
+      return {
+        ...open,
+        state: 'completed',
+        finishedAt: at,
+        ...(event.result !== undefined && { result: event.result }),
+      };
+    case 'failed':
+    case 'cancelled':
+      return { ...open, state: event.state, finishedAt: at, ...(event.error && { error: event.error }) };
+    case 'delayed':
+      return { ...open, state: 'delayed', ...(event.runAt && { runAt: event.runAt }) };
+    case 'waiting':
+    case 'blocked':
+      return { ...open, state: event.state };
+  }
+}

@@ -1,0 +1,121 @@
+import { type Static, Type } from 'typebox';
+import { Job, JobOptions, LogLine, OutputChunk } from './job.ts';
+import { JobState } from './state.ts';
+
+/** Body of `POST /v1/jobs`. */
+export const SubmitRequest = Type.Object(
+  {
+    type: Type.String({ minLength: 1, maxLength: 64 }),
+    input: Type.Optional(Type.Unknown()),
+    options: Type.Optional(JobOptions),
+  },
+  { additionalProperties: false, $id: 'SubmitRequest' },
+);
+export type SubmitRequest = Static<typeof SubmitRequest>;
+
+export const Links = Type.Object({
+  self: Type.String(),
+  result: Type.String(),
+  log: Type.String(),
+  output: Type.String(),
+});
+
+/** Reply to a submit: the job, and where to go from here. */
+export const SubmitReply = Type.Object({ ...Job.properties, links: Links }, { $id: 'SubmitReply' });
+export type SubmitReply = Static<typeof SubmitReply>;
+
+export const JobList = Type.Object(
+  {
+    jobs: Type.Array(Type.Ref('Job')),
+    next: Type.Optional(Type.String({ description: 'pass as ?cursor= for the next page; absent on the last' })),
+  },
+  { $id: 'JobList' },
+);
+export interface JobList {
+  jobs: Job[];
+  next?: string;
+}
+
+export const JobListQuery = Type.Object(
+  {
+    state: Type.Optional(JobState),
+    queue: Type.Optional(Type.String({ maxLength: 64 })),
+    type: Type.Optional(Type.String({ maxLength: 64 })),
+    tag: Type.Optional(Type.String({ maxLength: 100 })),
+    limit: Type.Optional(Type.String({ pattern: '^[0-9]{1,3}$', description: '1 to 100; 20 by default' })),
+    cursor: Type.Optional(Type.String({ maxLength: 500 })),
+  },
+  { additionalProperties: false },
+);
+export type JobListQuery = Static<typeof JobListQuery>;
+
+/** Part of a job's log. `first` is the number of the oldest line that is still kept. */
+export const LogPage = Type.Object(
+  { lines: Type.Array(LogLine), first: Type.Integer(), next: Type.Integer() },
+  { $id: 'LogPage' },
+);
+export type LogPage = Static<typeof LogPage>;
+
+export const OutputPage = Type.Object(
+  { chunks: Type.Array(OutputChunk), first: Type.Integer(), next: Type.Integer() },
+  { $id: 'OutputPage' },
+);
+export type OutputPage = Static<typeof OutputPage>;
+
+/** What a control call found and did. `done` is false where there was nothing left to do. */
+export const ControlReply = Type.Object({ done: Type.Boolean(), job: Type.Ref('Job') }, { $id: 'ControlReply' });
+export interface ControlReply {
+  done: boolean;
+  job: Job;
+}
+
+export const QueueInfo = Type.Object(
+  {
+    name: Type.String(),
+    paused: Type.Boolean(),
+    counts: Type.Object({
+      waiting: Type.Integer(),
+      delayed: Type.Integer(),
+      blocked: Type.Integer(),
+      active: Type.Integer(),
+      completed: Type.Integer(),
+      failed: Type.Integer({ description: 'failed and cancelled together' }),
+    }),
+    workers: Type.Integer({ description: 'workers alive that serve this queue' }),
+    types: Type.Array(Type.String()),
+  },
+  { $id: 'QueueInfo' },
+);
+export type QueueInfo = Static<typeof QueueInfo>;
+
+export const WorkerInfo = Type.Object(
+  {
+    id: Type.String(),
+    host: Type.String(),
+    pid: Type.Integer(),
+    queues: Type.Array(Type.String()),
+    types: Type.Array(Type.String()),
+    concurrency: Type.Integer(),
+    running: Type.Integer({ description: 'jobs that it runs at the moment' }),
+    startedAt: Type.String({ format: 'date-time' }),
+    seenAt: Type.String({ format: 'date-time' }),
+    version: Type.String(),
+  },
+  { $id: 'WorkerInfo' },
+);
+export type WorkerInfo = Static<typeof WorkerInfo>;
+
+/** A stored file. `ref` is what a job's input takes. */
+export const FileInfo = Type.Object(
+  {
+    id: Type.String(),
+    ref: Type.String({ description: 'file:<id>, to be used in an input' }),
+    url: Type.String(),
+    name: Type.String(),
+    contentType: Type.String(),
+    sizeBytes: Type.Integer(),
+    createdAt: Type.String({ format: 'date-time' }),
+  },
+  { $id: 'FileInfo' },
+);
+export type FileInfo = Static<typeof FileInfo>;

@@ -1,0 +1,108 @@
+import { type Static, Type } from 'typebox';
+import { JobState } from './state.ts';
+
+/** ISO 8601 in UTC with milliseconds. */
+const Timestamp = Type.String({ format: 'date-time' });
+
+/** Latest value of how far a job is; later values replace earlier ones. */
+export const Progress = Type.Object({
+  fraction: Type.Number({ minimum: 0, maximum: 1 }),
+  message: Type.Optional(Type.String()),
+});
+export type Progress = Static<typeof Progress>;
+
+/** Why a job failed or was cancelled. `code` is stable (docs/errors.md), `message` is for people. */
+export const JobError = Type.Object({
+  code: Type.String(),
+  message: Type.String(),
+});
+export type JobError = Static<typeof JobError>;
+
+/**
+ * Where a watcher stands. `pos` is the position in the queue's event stream up to which the snapshot is complete;
+ * `log` and `output` are the numbers that the next log line and output chunk will carry.
+ */
+export const Cursor = Type.Object({
+  pos: Type.String({ pattern: '^\\d+-\\d+$' }),
+  log: Type.Integer({ minimum: 0 }),
+  output: Type.Integer({ minimum: 0 }),
+});
+export type Cursor = Static<typeof Cursor>;
+
+/** A job as the world sees it: its whole public state, without log and output. */
+export const Job = Type.Object(
+  {
+    id: Type.String({ description: '<queue>.<ulid>; never changes, never used twice' }),
+    type: Type.String(),
+    queue: Type.String(),
+    state: JobState,
+    progress: Type.Optional(Progress),
+    attempt: Type.Integer({ minimum: 0, description: 'the attempt that runs or ran last; 0 before the first' }),
+    attempts: Type.Integer({ minimum: 1, description: 'how many attempts the job has in all' }),
+    priority: Type.Optional(Type.Integer()),
+    tags: Type.Optional(Type.Array(Type.String())),
+    worker: Type.Optional(Type.String({ description: 'the worker that runs or ran the latest attempt' })),
+    createdAt: Timestamp,
+    startedAt: Type.Optional(Timestamp),
+    finishedAt: Type.Optional(Timestamp),
+    runAt: Type.Optional(Type.String({ format: 'date-time', description: 'when a delayed job becomes due' })),
+    input: Type.Optional(Type.Unknown()),
+    result: Type.Optional(Type.Unknown()),
+    error: Type.Optional(JobError),
+  },
+  { $id: 'Job' },
+);
+export type Job = Static<typeof Job>;
+
+/** A numbered log line. Numbers start at 0 and are dense. */
+export const LogLine = Type.Object({ n: Type.Integer({ minimum: 0 }), line: Type.String() }, { $id: 'LogLine' });
+export type LogLine = Static<typeof LogLine>;
+
+/** A numbered chunk of partial result. Numbers start at 0 and are dense. */
+export const OutputChunk = Type.Object(
+  { n: Type.Integer({ minimum: 0 }), chunk: Type.Unknown() },
+  { $id: 'OutputChunk' },
+);
+export type OutputChunk = Static<typeof OutputChunk>;
+
+/** The job at one position of its queue's event stream, with the log and output that follow the watcher's cursor. */
+export const Snapshot = Type.Object({
+  job: Job,
+  cursor: Cursor,
+  log: Type.Array(LogLine),
+  output: Type.Array(OutputChunk),
+});
+export type Snapshot = Static<typeof Snapshot>;
+
+/** What a submitter may ask for beside type and input; each option overrides the type's default. */
+export const JobOptions = Type.Object(
+  {
+    delayMs: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: 31_536_000_000,
+        description: 'start at the earliest after this; at most a year',
+      }),
+    ),
+    priority: Type.Optional(
+      Type.Integer({ minimum: 0, maximum: 2_097_151, description: '0 (default) runs first, larger numbers later' }),
+    ),
+    attempts: Type.Optional(Type.Integer({ minimum: 1, maximum: 100 })),
+    backoff: Type.Optional(
+      Type.Object(
+        {
+          type: Type.Enum(['fixed', 'exponential']),
+          delayMs: Type.Integer({ minimum: 0, maximum: 86_400_000 }),
+          jitter: Type.Optional(Type.Number({ minimum: 0, maximum: 1 })),
+        },
+        { additionalProperties: false },
+      ),
+    ),
+    timeoutMs: Type.Optional(
+      Type.Integer({ minimum: 1, maximum: 86_400_000, description: 'an attempt that runs longer fails' }),
+    ),
+    tags: Type.Optional(Type.Array(Type.String({ minLength: 1, maxLength: 100 }), { maxItems: 20, uniqueItems: true })),
+  },
+  { additionalProperties: false, $id: 'JobOptions' },
+);
+export type JobOptions = Static<typeof JobOptions>;

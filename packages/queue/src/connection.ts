@@ -1,0 +1,40 @@
+import { Redis, type RedisOptions } from 'ioredis';
+
+/** What a connection is for decides how it behaves when Redis is away. */
+export type ConnectionRole = 'command' | 'worker' | 'feed';
+
+/** Longest pause between two attempts to reconnect: a Redis that is back should be noticed within a second. */
+const RETRY_MAX_MS = 1000;
+
+const OPTIONS: Record<ConnectionRole, RedisOptions> = {
+  // A caller waits for the answer: fail soon rather than hang. The outcome of a timed-out add is unknown, which is
+  // harmless because job ids are ours and a repeat finds the job that is there.
+  command: { maxRetriesPerRequest: 1, commandTimeout: 5000, connectTimeout: 2000 },
+  // A worker has nothing better to do than to wait. The engine demands `null` for its blocking reads; socketTimeout ends
+  // a half-open connection, and must exceed the engine's longest blocking read of 10 s.
+  worker: { maxRetriesPerRequest: null, socketTimeout: 15_000 },
+  // The feed blocks for at most 5 s a read, so silence for 15 s means a dead connection.
+  feed: { maxRetriesPerRequest: null, socketTimeout: 15_000 },
+};
+
+/**
+ * Opens a connection that reconnects by itself, every second at the latest, for ever. Returns at once, connected or not;
+ * errors are reported through `onError` and never thrown. `name` shows in CLIENT LIST.
+ */
+export function connectRedis(url: string, role: ConnectionRole, name: string, onError: (error: Error) => void): Redis {
+  const redis = new Redis(url, {
+    ...OPTIONS[role],
+    connectionName: `spillway:${name}:${role}`,
+    retryStrategy: (attempt) => Math.min(attempt * 50, RETRY_MAX_MS),
+  });
+  redis.on('error', onError);
+  return redis;
+}
+
+/** Closes a connection, politely while Redis answers and at once when it does not. Closing twice is harmless. */
+export async function closeRedis(redis: Redis): Promise<void> {
+  if (redis.status === 'ready') await redis.quit().catch(() => redis.disconnect());
+  else redis.disconnect();
+}
+
+export type { Redis } from 'ioredis';

@@ -1,0 +1,191 @@
+import { hostname } from 'node:os';
+import type { JobError } from '@spillway/contracts';
+import { type Job as EngineJob, UnrecoverableError, WaitingError, Worker } from 'bullmq';
+import type { Redis } from 'ioredis';
+import { encodeFailure } from '../engine/failure.ts';
+import { engineName, queueKeys } from '../engine/keys.ts';
+import { EVENTS_KEPT, KEEP_COMPLETED_S, KEEP_FAILED_S } from '../engine/limits.ts';
+import type { StoredOptions } from '../engine/record.ts';
+import { createReports, type JobReports } from './reports.ts';
+
+export type { JobReports } from './reports.ts';
+
+/** A worker's time-limited right to run one job, and everything that it may do with it. */
+export interface Lease {
+  readonly id: string;
+  readonly type: string;
+  readonly queue: string;
+  /** Numbered from 1. */
+  readonly attempt: number;
+  readonly input: unknown;
+  readonly timeoutMs: number | undefined;
+  /** Aborts when the lease is lost and when the worker must stop. */
+  readonly signal: AbortSignal;
+  readonly reports: JobReports;
+}
+
+/** How an attempt ended. Values, not exceptions: whether to try again is data. */
+export type Outcome =
+  | { kind: 'completed'; result: unknown }
+  | { kind: 'failed'; error: JobError; retry: boolean; cause?: Error | undefined };
+
+/** Takes jobs of one queue, a lease each, and runs them. Starts taking at once. */
+export interface Consumer {
+  /** Jobs that run at the moment. */
+  readonly running: number;
+  /** Resolves once the consumer is connected and takes jobs. */
+  ready(): Promise<void>;
+  /**
+   * Stops taking at once and lets running jobs finish for `finishMs`; what still runs then is aborted and handed back, so
+   * that another worker has it at once and no attempt is spent. Safe to call twice; never waits for Redis beyond a second more.
+   */
+  stop(finishMs: number): Promise<void>;
+}
+
+export interface ConsumerSetup {
+  queue: string;
+  redis: Redis;
+  prefix: string;
+  workerId: string;
+  /** Jobs at once. */
+  concurrency: number;
+  /** Must not throw; an outcome says everything. */
+  run: (lease: Lease) => Promise<Outcome>;
+  onError: (error: Error) => void;
+}
+
+/**
+ * A killed worker's job is free again when its lease runs out and the next check notices: 10 s and 5 s, against the
+ * engine's defaults of 30 s each, which measured 60 s from kill to second start. Leases are renewed every 5 s.
+ */
+const LEASE_MS = 10_000;
+const STALLED_CHECK_MS = 5000;
+/** How often a job may lose its worker before it counts as the job's fault; a lost reply costs one too. */
+const MAX_LOST_WORKERS = 3;
+/** After the deadline, how long handing back may take before the leases are simply left to run out. */
+const HAND_BACK_MS = 1000;
+
+/** `<host>-<pid>-<random>`: says where to look, and differs between two workers of one restarted container. */
+export function makeWorkerId(): string {
+  return `${hostname()}-${process.pid}-${Math.random().toString(36).slice(2, 6)}`;
+}
+
+export function createConsumer(setup: ConsumerSetup): Consumer {
+  const { queue, redis, prefix, onError } = setup;
+  const running = new Map<string, { handBack: () => void }>();
+  const reports = createReports({
+    redis,
+    keys: queueKeys(prefix, queue),
+    onError,
+    onLost: (id) => worker.cancelJob(id, 'lease lost'),
+  });
+
+  const worker: Worker<unknown, unknown, string> = new Worker(engineName(queue), processJob, {
+    connection: redis,
+    prefix,
+    name: setup.workerId,
+    concurrency: setup.concurrency,
+    lockDuration: LEASE_MS,
+    stalledInterval: STALLED_CHECK_MS,
+    maxStalledCount: MAX_LOST_WORKERS,
+    removeOnComplete: { age: KEEP_COMPLETED_S },
+    removeOnFail: { age: KEEP_FAILED_S },
+    streams: { events: { maxLen: EVENTS_KEPT } },
+  } as ConstructorParameters<typeof Worker>[2]);
+  worker.on('error', onError);
+  worker.on('lockRenewalFailed', (ids: string[]) => {
+    for (const id of ids) worker.cancelJob(id, 'lease lost');
+  });
+
+  async function processJob(
+    job: EngineJob<unknown, unknown, string>,
+    token = '',
+    signal = new AbortController().signal,
+  ): Promise<unknown> {
+    const id = job.id ?? '';
+    const jobReports = reports.open(id, token);
+    const handedBack = new Promise<'handed back'>((resolve) =>
+      running.set(id, { handBack: () => resolve('handed back') }),
+    );
+    try {
+      const outcome = await Promise.race([setup.run(toLease(job, queue, signal, jobReports)), handedBack]);
+      await jobReports.flush();
+      if (outcome === 'handed back') return await handBack(job, token);
+      return settle(outcome);
+    } finally {
+      running.delete(id);
+    }
+  }
+
+  let stopping: Promise<void> | undefined;
+  return {
+    get running() {
+      return running.size;
+    },
+    ready: () => worker.waitUntilReady().then(() => undefined),
+    stop(finishMs) {
+      stopping ??= stop(worker, running, finishMs);
+      return stopping;
+    },
+  };
+}
+
+function toLease(
+  job: EngineJob<unknown, unknown, string>,
+  queue: string,
+  signal: AbortSignal,
+  reports: JobReports,
+): Lease {
+  return {
+    id: job.id ?? '',
+    type: job.name,
+    queue,
+    attempt: job.attemptsStarted,
+    input: job.data,
+    timeoutMs: (job.opts as StoredOptions).timeoutMs,
+    signal,
+    reports,
+  };
+}
+
+/** The engine learns an outcome by a return or a throw. */
+function settle(outcome: Outcome): unknown {
+  if (outcome.kind === 'completed') return outcome.result;
+  const reason = encodeFailure(outcome.error);
+  const error = outcome.retry ? new Error(reason) : new UnrecoverableError(reason);
+  // The handler's own stack is what helps; this function's says nothing.
+  if (outcome.cause?.stack) error.stack = outcome.cause.stack;
+  throw error;
+}
+
+/** Puts the job back to the front of the line, its attempt unspent. */
+async function handBack(job: EngineJob<unknown, unknown, string>, token: string): Promise<never> {
+  await job.moveToWait(token);
+  throw new WaitingError();
+}
+
+async function stop(
+  worker: Worker<unknown, unknown, string>,
+  running: Map<string, { handBack: () => void }>,
+  finishMs: number,
+): Promise<void> {
+  const closed = worker.close();
+  // Waiting for jobs, and for a Redis that may be away, are the only reasons why closing takes time.
+  closed.catch(() => undefined);
+  if (await settledWithin(closed, finishMs)) return;
+  worker.cancelAllJobs('the worker stops');
+  for (const { handBack } of running.values()) handBack();
+  await settledWithin(closed, HAND_BACK_MS);
+}
+
+async function settledWithin(work: Promise<void>, ms: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<boolean>((resolve) => {
+    timer = setTimeout(() => resolve(false), ms);
+  });
+  try {
+    return await Promise.race([work.then(() => true), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,52 @@
+import { defineScript } from '../engine/script.ts';
+
+/**
+ * Writes what running jobs report: progress, numbered log lines and numbered output chunks, with the event that tells
+ * watchers, in one step for all reports of a tick. A report counts only while its worker holds the job's lease: the
+ * engine's own `updateProgress` and `log` do not look, so a worker that lost its job could go on writing.
+ *
+ * KEYS  1 events
+ * ARGV  1 key prefix of the queue  2 events kept  3 lines kept  4 chunks kept  5 seconds that output is kept
+ *       6 reports as JSON [{id, token, progress? (JSON text), lines [text], chunks [JSON text]}]
+ * Returns 1 (written) or 0 (lease lost) for each report.
+ * Events  progress (with data) where progress is reported, else report; both carry logFrom, log, outputFrom, output.
+ */
+export const writeReports = defineScript(`
+local base, kept = ARGV[1], ARGV[2]
+local written = {}
+
+local function append(list, counter, job, items, most)
+  redis.call('RPUSH', list, unpack(items))
+  redis.call('LTRIM', list, -tonumber(most), -1)
+  return redis.call('HINCRBY', job, counter, #items) - #items
+end
+
+for index, report in ipairs(cjson.decode(ARGV[6])) do
+  local job = base .. report.id
+  if redis.call('GET', job .. ':lock') ~= report.token then
+    written[index] = 0
+  else
+    local event = {'event', report.progress and 'progress' or 'report', 'jobId', report.id}
+    local function add(name, value)
+      event[#event + 1] = name
+      event[#event + 1] = value
+    end
+    if report.progress then
+      redis.call('HSET', job, 'progress', report.progress)
+      add('data', report.progress)
+    end
+    if #report.lines > 0 then
+      add('logFrom', append(job .. ':logs', 'lc', job, report.lines, ARGV[3]))
+      add('log', cjson.encode(report.lines))
+    end
+    if #report.chunks > 0 then
+      add('outputFrom', append(job .. ':output', 'oc', job, report.chunks, ARGV[4]))
+      add('output', '[' .. table.concat(report.chunks, ',') .. ']')
+      redis.call('EXPIRE', job .. ':output', ARGV[5])
+    end
+    redis.call('XADD', KEYS[1], 'MAXLEN', '~', kept, '*', unpack(event))
+    written[index] = 1
+  end
+end
+return written
+`);

@@ -1,0 +1,53 @@
+/**
+ * Every Redis key comes from here. A queue's keys share the hash tag `{queue}`, so that a queue lives in one slot and a
+ * script may touch all of it. A job's id begins with its queue's name and a dot, so it never equals one of the engine's
+ * own words (`wait`, `meta`, …), which no queue name can contain a dot to imitate.
+ */
+export interface QueueKeys {
+  /** Prefix of all keys of the queue, colon included. */
+  readonly base: string;
+  readonly events: string;
+  readonly wait: string;
+  readonly active: string;
+  readonly prioritized: string;
+  readonly delayed: string;
+  readonly blocked: string;
+  readonly completed: string;
+  readonly failed: string;
+  job(id: string): string;
+  log(id: string): string;
+  output(id: string): string;
+}
+
+/** The queue's name as the engine knows it. */
+export function engineName(queue: string): string {
+  return `{${queue}}`;
+}
+
+export function queueKeys(prefix: string, queue: string): QueueKeys {
+  const base = `${prefix}:${engineName(queue)}:`;
+  return {
+    base,
+    events: `${base}events`,
+    wait: `${base}wait`,
+    active: `${base}active`,
+    prioritized: `${base}prioritized`,
+    delayed: `${base}delayed`,
+    blocked: `${base}waiting-children`,
+    completed: `${base}completed`,
+    failed: `${base}failed`,
+    job: (id) => base + id,
+    log: (id) => `${base}${id}:logs`,
+    output: (id) => `${base}${id}:output`,
+  };
+}
+
+/** Keys of the registry: types and workers. `{registry}` keeps them in one slot; no queue can take the name with its tag. */
+export function registryKeys(prefix: string) {
+  const base = `${prefix}:{registry}:`;
+  return {
+    types: `${base}types`,
+    workers: `${base}workers`,
+    worker: (id: string) => `${base}worker:${id}`,
+  };
+}

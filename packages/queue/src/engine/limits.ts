@@ -1,0 +1,21 @@
+/**
+ * Entries that a queue's event stream keeps, about. Watchers recover from snapshots, never from history, so this only
+ * has to outlast a reader's lag: 20,000 small entries are about 1 MB and two seconds of 10,000 events each. Every process
+ * must pass the same number, because the engine lets the last one win.
+ */
+export const EVENTS_KEPT = 20_000;
+
+/** Log lines and output chunks that are kept of a job; older ones go first, and numbers tell that they are gone. */
+export const LOG_LINES_KEPT = 1000;
+export const OUTPUT_CHUNKS_KEPT = 1000;
+
+/** Largest log line, in characters, and largest output chunk, in characters of JSON: larger things are files. */
+export const LOG_LINE_MAX = 4096;
+export const OUTPUT_CHUNK_MAX = 16_384;
+
+/** How long finished jobs can be read: a day for those that went well, a week for those that somebody may look into. */
+export const KEEP_COMPLETED_S = 86_400;
+export const KEEP_FAILED_S = 604_800;
+
+/** Output lists are no keys of the engine, so they expire by themselves, a day after the job that they belong to. */
+export const OUTPUT_TTL_S = KEEP_FAILED_S + 86_400;

@@ -1,0 +1,69 @@
+import { type Job, type Progress, queueOf } from '@spillway/contracts';
+import { decodeFailure } from './failure.ts';
+
+/** A job's hash as Redis holds it: text fields, named by the engine. */
+export type JobRecord = Record<string, string>;
+
+/** Options that travel with a job beside the engine's own. */
+export interface StoredOptions {
+  attempts?: number;
+  timeoutMs?: number;
+  tags?: string[];
+}
+
+/** Where the record was found, decided by the script that read it. `score` is the place in its sorted set, if it has one. */
+export interface Placement {
+  place: 'waiting' | 'delayed' | 'blocked' | 'active' | 'completed' | 'failed';
+  score?: string | undefined;
+}
+
+export function storedOptions(record: JobRecord): StoredOptions {
+  return JSON.parse(record.opts ?? '{}') as StoredOptions;
+}
+
+/** Builds the public job out of its record. Pure. */
+export function toJob(id: string, placement: Placement, record: JobRecord): Job {
+  const options = storedOptions(record);
+  const attempt = Number(record.ats ?? 0);
+  return {
+    id,
+    type: record.name ?? '',
+    queue: queueOf(id) ?? '',
+    ...(record.progress && { progress: JSON.parse(record.progress) as Progress }),
+    attempt,
+    // A retried job has more attempts than it was given at first.
+    attempts: Math.max(options.attempts ?? 1, attempt, 1),
+    ...(Number(record.priority) > 0 && { priority: Number(record.priority) }),
+    ...(options.tags && { tags: options.tags }),
+    ...(record.pb && { worker: record.pb }),
+    ...times(placement, record),
+    ...(record.data && { input: JSON.parse(record.data) as unknown }),
+    ...ending(placement, record),
+  };
+}
+
+function times({ place, score }: Placement, record: JobRecord) {
+  return {
+    createdAt: isoTime(record.timestamp),
+    ...(record.processedOn && { startedAt: isoTime(record.processedOn) }),
+    ...(record.finishedOn && { finishedAt: isoTime(record.finishedOn) }),
+    ...(place === 'delayed' && score && { runAt: isoTime(delayedUntil(score)) }),
+  };
+}
+
+/** The state, and what the end left. The engine knows no cancelled jobs: they are failed ones with that reason. */
+function ending({ place }: Placement, record: JobRecord): Pick<Job, 'state' | 'result' | 'error'> {
+  if (place === 'completed') return { state: place, result: JSON.parse(record.returnvalue ?? 'null') as unknown };
+  if (place !== 'failed') return { state: place };
+  const error = decodeFailure(record.failedReason ?? '');
+  return { state: error.code === 'cancelled' ? 'cancelled' : 'failed', error };
+}
+
+/** The engine scores a delayed job by its due time in milliseconds times 4096, plus a counter that keeps the order. */
+function delayedUntil(score: string): number {
+  return Math.floor(Number(score) / 4096);
+}
+
+function isoTime(ms: string | number | undefined): string {
+  return new Date(Number(ms)).toISOString();
+}

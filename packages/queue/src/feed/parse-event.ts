@@ -1,0 +1,66 @@
+import type { JobEvent, JobState, LogLine, OutputChunk, Progress } from '@spillway/contracts';
+import { decodeFailure } from '../engine/failure.ts';
+import { pairs } from '../engine/snapshot.ts';
+
+/** An entry of a queue's event stream: its position and its fields as a flat list. */
+export type StreamEntry = [pos: string, fields: string[]];
+
+/**
+ * What an entry says about a job, or undefined where it says nothing to watchers (bookkeeping of the engine, events of
+ * other tools). Entries of jobs that nobody wants are not parsed further: a result may be large. Pure.
+ * @throws SyntaxError when a field that should be JSON is none; callers skip such an entry.
+ */
+export function parseEvent([pos, flat]: StreamEntry, wanted: (job: string) => boolean): JobEvent | undefined {
+  const fields = pairs(flat);
+  const { event = '', jobId: job } = fields;
+  if (!job || !wanted(job)) return undefined;
+  const head = { job, pos, at: Number(pos.split('-')[0]) };
+  switch (event) {
+    case 'waiting':
+    case 'active':
+      return { ...head, kind: 'state', state: event };
+    case 'waiting-children':
+      return { ...head, kind: 'state', state: 'blocked' };
+    case 'delayed':
+      return { ...head, kind: 'state', state: 'delayed', runAt: new Date(Number(fields.delay)).toISOString() };
+    case 'completed':
+      return {
+        ...head,
+        kind: 'state',
+        state: 'completed',
+        result: JSON.parse(fields.returnvalue ?? 'null') as unknown,
+      };
+    case 'failed': {
+      const error = decodeFailure(fields.failedReason ?? '');
+      const state: JobState = error.code === 'cancelled' ? 'cancelled' : 'failed';
+      return { ...head, kind: 'state', state, error };
+    }
+    case 'progress':
+    case 'report':
+      return { ...head, kind: 'report', ...parseReport(fields) };
+    case 'removed':
+      return { ...head, kind: 'removed' };
+    default:
+      return undefined;
+  }
+}
+
+function parseReport(fields: Record<string, string>): { progress?: Progress; log?: LogLine[]; output?: OutputChunk[] } {
+  const lines = fields.log ? (JSON.parse(fields.log) as string[]) : [];
+  const chunks = fields.output ? (JSON.parse(fields.output) as unknown[]) : [];
+  const progress = fields.data ? toProgress(JSON.parse(fields.data)) : undefined;
+  return {
+    ...(progress && { progress }),
+    ...(lines.length > 0 && { log: lines.map((line, index) => ({ n: Number(fields.logFrom) + index, line })) }),
+    ...(chunks.length > 0 && {
+      output: chunks.map((chunk, index) => ({ n: Number(fields.outputFrom) + index, chunk })),
+    }),
+  };
+}
+
+/** Other workers on the same queue may report a bare number, as a percentage; ours report an object. */
+function toProgress(data: unknown): Progress | undefined {
+  if (typeof data === 'number') return { fraction: Math.min(1, Math.max(0, data / 100)) };
+  if (typeof data === 'object' && data !== null && 'fraction' in data) return data as Progress;
+  return undefined;
+}

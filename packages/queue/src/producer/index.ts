@@ -1,0 +1,193 @@
+import { type Job, type JobOptions, type JobType, jobId, queueOf, SpillwayError } from '@spillway/contracts';
+import type { JobsOptions } from 'bullmq';
+import { Job as EngineJob } from 'bullmq';
+import type { Redis } from 'ioredis';
+import { monotonicFactory } from 'ulid';
+import { encodeFailure } from '../engine/failure.ts';
+import { queueKeys } from '../engine/keys.ts';
+import { EVENTS_KEPT } from '../engine/limits.ts';
+import { openQueues, type QueueHandles } from '../engine/queue-handles.ts';
+import type { StoredOptions } from '../engine/record.ts';
+import { withRedis } from '../engine/unavailable.ts';
+import { cancelWaiting } from './cancel-script.ts';
+
+/** What a control call did: `done` is false where the job was already as asked. */
+export interface ControlOutcome {
+  done: boolean;
+}
+
+/** Puts jobs in and steers them. All calls fail with `unavailable` within seconds while Redis is away; none of them hangs. */
+export interface Producer {
+  /** Stores one job. The input must have passed the type's schema. Resolves once Redis holds it. */
+  submit(submission: { type: JobType; input: unknown; options?: JobOptions }): Promise<Job>;
+  /** Ends a job that no worker runs yet. @throws job_not_found, job_active, job_final (completed or failed). */
+  cancel(id: string, by: string): Promise<ControlOutcome>;
+  /** Gives a failed or cancelled job all its attempts again. @throws job_not_found, job_final (completed). */
+  retry(id: string): Promise<ControlOutcome>;
+  /** Forgets a job that no worker runs. @throws job_not_found, job_active. */
+  remove(id: string): Promise<void>;
+  pause(queue: string): Promise<ControlOutcome>;
+  resume(queue: string): Promise<ControlOutcome>;
+  close(): Promise<void>;
+}
+
+export function createProducer(setup: {
+  redis: Redis;
+  prefix: string;
+  onError: (error: Error) => void;
+  now?: () => number;
+}): Producer {
+  const { redis, prefix, now = Date.now } = setup;
+  const queues = openQueues(redis, prefix, setup.onError);
+  const ulid = monotonicFactory();
+  return {
+    submit: (submission) => withRedis(redis, () => submit(queues, submission, ulid, now())),
+    cancel: (id, by) => withRedis(redis, () => cancel(redis, prefix, id, by, now())),
+    retry: (id) => withRedis(redis, () => retry(queues, id)),
+    remove: (id) => withRedis(redis, () => remove(redis, prefix, queues, id)),
+    pause: (queue) => withRedis(redis, () => setPaused(queues, queue, true)),
+    resume: (queue) => withRedis(redis, () => setPaused(queues, queue, false)),
+    close: () => queues.close(),
+  };
+}
+
+async function submit(
+  queues: QueueHandles,
+  { type, input = {}, options = {} }: { type: JobType; input: unknown; options?: JobOptions },
+  ulid: (time: number) => string,
+  timestamp: number,
+): Promise<Job> {
+  const id = jobId(type.queue, ulid(timestamp));
+  const stored = storedOptions(type, options);
+  // The engine's own `queue.add` stores the id a second time inside the options and builds a job object that nobody
+  // reads; its backend's `addJob` is the same insert without both.
+  await queues
+    .get(type.queue)
+    .getBackend()
+    .addJob(
+      {
+        ...EMPTY_RECORD,
+        id,
+        name: type.type,
+        data: JSON.stringify(input),
+        opts: stored,
+        timestamp,
+        delay: stored.delay,
+        priority: stored.priority,
+      },
+      id,
+    );
+  return {
+    id,
+    type: type.type,
+    queue: type.queue,
+    state: stored.delay ? 'delayed' : 'waiting',
+    attempt: 0,
+    attempts: stored.attempts ?? 1,
+    ...(stored.priority && { priority: stored.priority }),
+    ...(stored.tags && { tags: stored.tags }),
+    createdAt: new Date(timestamp).toISOString(),
+    ...(stored.delay && { runAt: new Date(timestamp + stored.delay).toISOString() }),
+    input,
+  };
+}
+
+/** Fields of the engine's record that a new job does not have yet. */
+const EMPTY_RECORD = {
+  progress: 0,
+  attemptsMade: 0,
+  attemptsStarted: 0,
+  stalledCounter: 0,
+  failedReason: '',
+  returnvalue: '',
+};
+
+/** Waits between attempts where neither the submitter nor the type says: from a second on, doubling, spread by half. */
+const DEFAULT_BACKOFF = { type: 'exponential', delay: 1000, jitter: 0.5 } as const;
+
+/** What is stored with the job, and nothing that is a default: a million waiting jobs pay for every byte. */
+function storedOptions(type: JobType, options: JobOptions): JobsOptions & StoredOptions {
+  const { attempts = 1, backoff, priority = 0, timeoutMs, tags, delayMs = 0 } = { ...type.defaults, ...options };
+  return {
+    ...(attempts > 1 && { attempts, backoff: backoff ? engineBackoff(backoff) : DEFAULT_BACKOFF }),
+    ...(priority > 0 && { priority }),
+    ...(delayMs > 0 && { delay: delayMs }),
+    ...(timeoutMs && timeoutMs !== type.defaults.timeoutMs && { timeoutMs }),
+    ...(tags?.length && { tags }),
+  };
+}
+
+function engineBackoff({ type, delayMs, jitter }: NonNullable<JobOptions['backoff']>) {
+  return { type, delay: delayMs, ...(jitter !== undefined && { jitter }) };
+}
+
+async function cancel(redis: Redis, prefix: string, id: string, by: string, now: number): Promise<ControlOutcome> {
+  const keys = queueKeys(prefix, queueOfOrThrow(id));
+  const reason = encodeFailure({ code: 'cancelled', message: `cancelled by ${by}` });
+  const found = await cancelWaiting(
+    redis,
+    [keys.job(id), keys.wait, keys.prioritized, keys.delayed, keys.failed, keys.events],
+    [id, reason, now, EVENTS_KEPT],
+  );
+  switch (found) {
+    case 1:
+      return { done: true };
+    case 0:
+      throw notFound(id);
+    case -2: {
+      const failedReason = await redis.hget(keys.job(id), 'failedReason');
+      if (failedReason?.startsWith('cancelled: ')) return { done: false };
+      throw new SpillwayError('job_final', `expected a job that has not ended, got ${id}, which has`);
+    }
+    default:
+      throw new SpillwayError('job_active', `expected a job that waits, got ${id}, which a worker is running`);
+  }
+}
+
+async function retry(queues: QueueHandles, id: string): Promise<ControlOutcome> {
+  const job = await EngineJob.fromId(queues.get(queueOfOrThrow(id)), id);
+  if (!job) throw notFound(id);
+  if (!job.finishedOn) return { done: false };
+  if (!job.failedReason)
+    throw new SpillwayError('job_final', `expected a failed or cancelled job, got ${id}, which completed`);
+  try {
+    await job.retry('failed', { resetAttemptsMade: true });
+    return { done: true };
+  } catch (error) {
+    // Somebody else retried it between our look and our call: it is as asked.
+    if (isEngineError(error, -3)) return { done: false };
+    if (isEngineError(error, -1)) throw notFound(id);
+    throw error;
+  }
+}
+
+async function remove(redis: Redis, prefix: string, queues: QueueHandles, id: string): Promise<void> {
+  const queue = queueOfOrThrow(id);
+  const keys = queueKeys(prefix, queue);
+  if ((await redis.exists(keys.job(id))) === 0) throw notFound(id);
+  if ((await queues.get(queue).remove(id)) === 0) {
+    throw new SpillwayError('job_active', `expected a job that no worker runs, got ${id}, which is running`);
+  }
+  await redis.del(keys.output(id));
+}
+
+async function setPaused(queues: QueueHandles, queue: string, paused: boolean): Promise<ControlOutcome> {
+  const handle = queues.get(queue);
+  if ((await handle.isPaused()) === paused) return { done: false };
+  await (paused ? handle.pause() : handle.resume());
+  return { done: true };
+}
+
+function queueOfOrThrow(id: string): string {
+  const queue = queueOf(id);
+  if (!queue) throw notFound(id);
+  return queue;
+}
+
+function notFound(id: string): SpillwayError {
+  return new SpillwayError('job_not_found', `expected the id of a stored job, got ${JSON.stringify(id)}`);
+}
+
+function isEngineError(error: unknown, code: number): boolean {
+  return error instanceof Error && (error as Error & { code?: unknown }).code === code;
+}

@@ -1,0 +1,65 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { ConfigError } from './config.ts';
+
+/** Who calls: the name of the key and what it may do. */
+export interface Caller {
+  readonly name: string;
+  readonly scopes: ReadonlySet<string>;
+}
+
+/** The caller where no keys are configured: anyone on this machine, who may do everything. */
+export const OPEN_CALLER: Caller = { name: 'open', scopes: new Set(['admin']) };
+
+export interface Keys {
+  /** False when no keys are configured: then everybody is `OPEN_CALLER`. */
+  readonly required: boolean;
+  /** The caller that a presented key belongs to, or undefined. Takes the same time whichever key matches. */
+  verify(presented: string | undefined): Caller | undefined;
+}
+
+const ENTRY = /^([\w-]{1,64}):([a-z]+(?:\+[a-z]+)*):([0-9a-f]{64})$/;
+
+/**
+ * Parses SPILLWAY_KEYS. Only hashes are held: keys are long random strings, so a plain SHA-256 cannot be searched.
+ * @throws ConfigError naming the entry by its position; the text itself may be a secret and is not repeated.
+ */
+export function parseKeys(text: string, knownScopes: readonly string[]): Keys {
+  const problems: string[] = [];
+  const entries = text
+    .split(/[\s,]+/)
+    .filter(Boolean)
+    .flatMap((entry, index) => {
+      const parts = ENTRY.exec(entry);
+      const scopes = parts?.[2]?.split('+') ?? [];
+      if (parts?.[1] && parts[3] && scopes.every((scope) => knownScopes.includes(scope))) {
+        return [{ caller: { name: parts[1], scopes: new Set(scopes) }, hash: Buffer.from(parts[3], 'hex') }];
+      }
+      problems.push(
+        `SPILLWAY_KEYS: expected entry ${index + 1} to be <name>:<scopes joined by +>:<sha256 of the key in hex> with scopes out of ${knownScopes.join(', ')} (\`npm run key\` makes one)`,
+      );
+      return [];
+    });
+  if (problems.length > 0) throw new ConfigError(problems);
+  return { required: entries.length > 0, verify: (presented) => verify(entries, presented) };
+}
+
+function verify(
+  entries: readonly { caller: Caller; hash: Buffer }[],
+  presented: string | undefined,
+): Caller | undefined {
+  if (entries.length === 0) return OPEN_CALLER;
+  if (!presented) return undefined;
+  const hash = createHash('sha256').update(presented).digest();
+  let found: Caller | undefined;
+  for (const entry of entries) if (timingSafeEqual(entry.hash, hash)) found = entry.caller;
+  return found;
+}
+
+export function mayUse(caller: Caller, scope: string): boolean {
+  return caller.scopes.has(scope) || caller.scopes.has('admin');
+}
+
+/** The key in an `Authorization: Bearer …` header. */
+export function bearerOf(header: string | undefined): string | undefined {
+  return header?.startsWith('Bearer ') ? header.slice('Bearer '.length) : undefined;
+}

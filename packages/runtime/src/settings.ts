@@ -1,0 +1,219 @@
+/** Every setting of every service, in one table: the config type, `.env.example` and docs/operations.md follow from it. */
+export interface Setting<T> {
+  env: string;
+  describe: string;
+  /** What stands in the docs as the default. */
+  shown: string;
+  fallback: T;
+  /** A secret may also come from the file named by `<env>_FILE`, and is never logged. */
+  secret?: boolean;
+  /** @throws Error whose message says what was expected. */
+  parse: (raw: string) => T;
+}
+
+type Spec<T> = Omit<Setting<T>, 'parse' | 'shown'> & { shown?: string };
+
+function setting<T>(parse: (raw: string) => T, spec: Spec<T>): Setting<T> {
+  return { shown: String(spec.fallback ?? ''), ...spec, parse };
+}
+
+const text = (spec: Spec<string>) => setting((raw) => raw, spec);
+const optionalText = (spec: Spec<string | undefined>) => setting<string | undefined>((raw) => raw, spec);
+const list = (spec: Spec<string[]>) =>
+  setting(
+    (raw) =>
+      raw
+        .split(',')
+        .map((part) => part.trim())
+        .filter(Boolean),
+    spec,
+  );
+
+function integer(spec: Spec<number> & { min: number; max: number }): Setting<number> {
+  const { min, max, ...rest } = spec;
+  return setting((raw) => {
+    const value = Number(raw);
+    if (!Number.isInteger(value) || value < min || value > max) throw new Error(`a whole number from ${min} to ${max}`);
+    return value;
+  }, rest);
+}
+
+function flag(spec: Spec<boolean>): Setting<boolean> {
+  return setting((raw) => {
+    if (raw === 'true' || raw === '1') return true;
+    if (raw === 'false' || raw === '0') return false;
+    throw new Error('true or false');
+  }, spec);
+}
+
+function oneOf<const T extends string>(values: readonly T[], spec: Spec<T>): Setting<T> {
+  return setting((raw) => {
+    const found = values.find((value) => value === raw);
+    if (!found) throw new Error(`one of ${values.join(', ')}`);
+    return found;
+  }, spec);
+}
+
+function url(protocols: readonly string[], spec: Spec<string>): Setting<string> {
+  return setting((raw) => {
+    if (!URL.canParse(raw) || !protocols.includes(new URL(raw).protocol))
+      throw new Error(`a URL that begins with ${protocols.join('// or ')}//`);
+    return raw;
+  }, spec);
+}
+
+/** A whole number, or `auto` for one per core. */
+const processes = (spec: Spec<number | 'auto'>) =>
+  setting<number | 'auto'>((raw) => {
+    if (raw === 'auto') return raw;
+    const value = Number(raw);
+    if (!Number.isInteger(value) || value < 1 || value > 256) throw new Error('auto or a whole number from 1 to 256');
+    return value;
+  }, spec);
+
+export const SETTINGS = {
+  redisUrl: url(['redis:', 'rediss:'], {
+    env: 'REDIS_URL',
+    describe: 'Where Redis (6.2 or later) or Valkey listens.',
+    fallback: 'redis://127.0.0.1:6379',
+    secret: true,
+  }),
+  prefix: text({
+    env: 'SPILLWAY_PREFIX',
+    describe: 'First part of every Redis key; two stacks on one Redis need two.',
+    fallback: 'spillway',
+  }),
+  host: text({
+    env: 'SPILLWAY_HOST',
+    describe: 'Address to bind. Anything but loopback needs keys.',
+    fallback: '127.0.0.1',
+  }),
+  port: integer({
+    env: 'SPILLWAY_PORT',
+    describe: 'Port of api; 0 takes any free one.',
+    fallback: 3000,
+    min: 0,
+    max: 65535,
+  }),
+  statusPort: integer({
+    env: 'SPILLWAY_STATUS_PORT',
+    describe: 'Port of status; 0 takes any free one.',
+    fallback: 3001,
+    min: 0,
+    max: 65535,
+  }),
+  statusUrl: url(['http:', 'https:'], {
+    env: 'SPILLWAY_STATUS_URL',
+    describe: 'Where api reaches status, to forward live connections.',
+    fallback: '',
+    shown: 'http://127.0.0.1:<SPILLWAY_STATUS_PORT>',
+  }),
+  keys: text({
+    env: 'SPILLWAY_KEYS',
+    describe: 'API keys, comma-separated `<name>:<scope+scope>:<sha256 of the key>`; `npm run key` makes one.',
+    fallback: '',
+    secret: true,
+  }),
+  allowOpen: flag({
+    env: 'SPILLWAY_ALLOW_OPEN',
+    describe:
+      'Permits a bind address other than loopback without keys. Right only where something else keeps strangers out.',
+    fallback: false,
+  }),
+  origins: list({
+    env: 'SPILLWAY_ORIGINS',
+    describe:
+      'Comma-separated origins of other sites whose pages may call api and watch, e.g. https://app.example.com.',
+    fallback: [],
+  }),
+  logLevel: oneOf(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], {
+    env: 'SPILLWAY_LOG_LEVEL',
+    describe: 'Least severe level that is logged.',
+    fallback: 'info',
+  }),
+  logFormat: oneOf(['json', 'pretty'], {
+    env: 'SPILLWAY_LOG_FORMAT',
+    describe: 'json for machines, pretty for people.',
+    fallback: 'json',
+  }),
+  files: text({
+    env: 'SPILLWAY_FILES',
+    describe: 'Where files live: a folder, or s3://bucket/prefix?endpoint=…&region=…&forcePathStyle=true.',
+    fallback: '.spillway/files',
+  }),
+  fileLimitBytes: integer({
+    env: 'SPILLWAY_FILE_LIMIT_BYTES',
+    describe: 'Largest file that is stored.',
+    fallback: 1_073_741_824,
+    min: 1,
+    max: 1_099_511_627_776,
+  }),
+  bodyLimitBytes: integer({
+    env: 'SPILLWAY_BODY_LIMIT_BYTES',
+    describe: 'Largest JSON body; larger inputs are files.',
+    fallback: 262_144,
+    min: 1024,
+    max: 16_777_216,
+  }),
+  resultLimitBytes: integer({
+    env: 'SPILLWAY_RESULT_LIMIT_BYTES',
+    describe: 'Largest result as JSON; larger ones are files.',
+    fallback: 262_144,
+    min: 1024,
+    max: 16_777_216,
+  }),
+  jobs: optionalText({
+    env: 'SPILLWAY_JOBS',
+    describe: 'Your own job folder or module, beside the built-in types.',
+    fallback: undefined,
+    shown: '',
+  }),
+  workerProcesses: processes({
+    env: 'WORKER_PROCESSES',
+    describe: 'Processes of one worker service; auto is one per core.',
+    fallback: 1,
+  }),
+  workerConcurrency: integer({
+    env: 'WORKER_CONCURRENCY',
+    describe: 'Jobs that one worker process runs at once in each queue.',
+    fallback: 10,
+    min: 1,
+    max: 1000,
+  }),
+  workerQueues: list({
+    env: 'WORKER_QUEUES',
+    describe: 'Queues to serve, comma-separated; empty means all of the loaded types.',
+    fallback: [],
+  }),
+  workerStopMs: integer({
+    env: 'WORKER_STOP_MS',
+    describe: 'How long a stopping worker lets its jobs finish.',
+    fallback: 10_000,
+    min: 0,
+    max: 3_600_000,
+  }),
+  healthFile: optionalText({
+    env: 'SPILLWAY_HEALTH_FILE',
+    describe: 'File that a worker touches every 5 s while Redis answers.',
+    fallback: undefined,
+    shown: '',
+  }),
+  paths: list({
+    env: 'SPILLWAY_PATHS',
+    describe: 'Folders that jobs may read `path:` references from, comma-separated.',
+    fallback: [],
+  }),
+  allowPrivate: list({
+    env: 'SPILLWAY_ALLOW_PRIVATE',
+    describe: 'Private addresses that jobs may call: `true` for all, or hosts and CIDR ranges, comma-separated.',
+    fallback: [],
+  }),
+  deliverSecret: text({
+    env: 'SPILLWAY_DELIVER_SECRET',
+    describe: 'Signs the calls of http.deliver (Standard Webhooks); unsigned where empty.',
+    fallback: '',
+    secret: true,
+  }),
+} as const;
+
+export type Config = { readonly [K in keyof typeof SETTINGS]: ReturnType<(typeof SETTINGS)[K]['parse']> };

@@ -1,0 +1,58 @@
+import { type JobOptions, NAME_MAX_LENGTH, QUEUE_NAME, TYPE_NAME } from '@spillway/contracts';
+import type { JobContext } from './context.ts';
+import type { Infer, Schema } from './schema.ts';
+
+/** What a type's jobs get where neither the submitter nor the type says otherwise. */
+export type JobDefaults = Pick<JobOptions, 'attempts' | 'backoff' | 'timeoutMs' | 'priority'>;
+
+/** A job type as it is written in a job file. */
+export interface JobDefinition<I extends Schema, O extends Schema> extends JobDefaults {
+  /** Dotted lower-case words, e.g. `image.variants`; at most 64 characters. */
+  type: string;
+  /** The queue its jobs wait in; `default` where absent. */
+  queue?: string;
+  /** A few words for forms and the API reference. */
+  title?: string;
+  description?: string;
+  /** Inputs that work, shown in forms and the API reference. */
+  examples?: Infer<I>[];
+  input: I;
+  /** Checked against what `run` returns, where given. */
+  output?: O;
+  run: (context: JobContext<Infer<I>>) => Promise<Infer<O>> | Infer<O>;
+}
+
+const DEFINED = Symbol.for('spillway.job');
+
+/** A definition that `defineJob` has checked; a worker loads exports of this shape and ignores all others. */
+export interface DefinedJob<I extends Schema = Schema, O extends Schema = Schema> extends JobDefinition<I, O> {
+  readonly queue: string;
+  readonly [DEFINED]: true;
+}
+
+/**
+ * Declares a job type. Types of `run`'s input and result are derived from the schemas. Pure: nothing is registered until
+ * a worker loads the file.
+ * @throws TypeError naming the field where the type or queue name is not acceptable or `run` is no function.
+ */
+export function defineJob<I extends Schema, O extends Schema = Schema>(
+  definition: JobDefinition<I, O>,
+): DefinedJob<I, O> {
+  const { type, queue = 'default' } = definition;
+  assertName('type', type, TYPE_NAME, 'lower-case words joined by dots, e.g. image.variants');
+  assertName('queue', queue, QUEUE_NAME, 'lower-case words joined by dashes, e.g. images');
+  if (typeof definition.run !== 'function')
+    throw new TypeError(`${type}: expected run to be a function, got ${typeof definition.run}`);
+  return { ...definition, queue, [DEFINED]: true };
+}
+
+export function isDefinedJob(value: unknown): value is DefinedJob {
+  return typeof value === 'object' && value !== null && DEFINED in value;
+}
+
+function assertName(field: string, name: unknown, pattern: RegExp, expected: string): void {
+  if (typeof name === 'string' && name.length <= NAME_MAX_LENGTH && pattern.test(name)) return;
+  throw new TypeError(
+    `defineJob: expected ${field} to be ${expected} (at most ${NAME_MAX_LENGTH} characters), got ${JSON.stringify(name)}`,
+  );
+}

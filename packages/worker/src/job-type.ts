@@ -1,0 +1,65 @@
+import type { JobType } from '@spillway/contracts';
+import { compileSchema, type Validate } from '@spillway/runtime';
+import type { DefinedJob } from './define-job.ts';
+import { isStandardSchema, type Schema, type StandardSchema, toJsonSchema } from './schema.ts';
+
+/** A job type that is ready to run: its published form, and its schemas compiled. */
+export interface LoadedJob {
+  published: JobType;
+  run: DefinedJob['run'];
+  /** Checks an input and returns what the handler gets: defaults filled in, zod's transforms applied. */
+  parseInput: (input: unknown) => Promise<Parsed> | Parsed;
+  checkOutput: Validate | undefined;
+  timeoutMs: number;
+}
+
+type Parsed = { input: unknown } | { problem: string };
+
+/** Where neither submitter nor type says: long enough for real work, short enough that a handler that never returns is seen the same day. */
+export const DEFAULT_TIMEOUT_MS = 900_000;
+
+/**
+ * Compiles a definition.
+ * @throws TypeError naming the type when a schema cannot be compiled or published.
+ */
+export function loadJob(job: DefinedJob): LoadedJob {
+  const input = toJsonSchema(job.input, `${job.type} input`);
+  const output = job.output && toJsonSchema(job.output, `${job.type} output`);
+  const { attempts, backoff, timeoutMs, priority, title, description, examples } = job;
+  const defaults = { attempts, backoff, timeoutMs, priority };
+  return {
+    published: { type: job.type, queue: job.queue, title, description, examples, input, output, defaults },
+    run: job.run,
+    parseInput: isStandardSchema(job.input)
+      ? standardParser(job.input)
+      : jsonSchemaParser(compile(input, `${job.type} input`)),
+    checkOutput: output && compile(output, `${job.type} output`),
+    timeoutMs: timeoutMs ?? DEFAULT_TIMEOUT_MS,
+  };
+}
+
+function compile(schema: Record<string, unknown>, what: string): Validate {
+  try {
+    return compileSchema(schema, { useDefaults: true });
+  } catch (cause) {
+    throw new TypeError(`${what}: expected a valid JSON Schema: ${cause instanceof Error ? cause.message : cause}`, {
+      cause,
+    });
+  }
+}
+
+function jsonSchemaParser(validate: Validate): LoadedJob['parseInput'] {
+  return (input) => {
+    const problems = validate(input);
+    return problems.length === 0 ? { input } : { problem: problems.map(({ message }) => message).join('; ') };
+  };
+}
+
+function standardParser(schema: Schema & StandardSchema): LoadedJob['parseInput'] {
+  return async (input) => {
+    const parsed = await schema['~standard'].validate(input);
+    return parsed.issues
+      ? { problem: parsed.issues.map(({ message }) => message).join('; ') }
+      : { input: parsed.value };
+  };
+}

@@ -1,0 +1,61 @@
+import { readdir, stat } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { ConfigError } from '@spillway/runtime';
+import { type DefinedJob, isDefinedJob } from './define-job.ts';
+
+const JOB_FILE = /(?<!\.d)\.(?:ts|mts|js|mjs)$/;
+const TYPESCRIPT = /\.m?ts$/;
+
+/**
+ * Loads every `defineJob` that the given folders and modules export, under whatever name. Files that export none are
+ * fine: a folder may hold what its jobs share.
+ * @throws ConfigError naming the file, when a path does not exist, a file cannot be loaded or two files define one type.
+ */
+export async function loadJobs(paths: readonly string[]): Promise<DefinedJob[]> {
+  const found = new Map<string, { job: DefinedJob; file: string }>();
+  for (const file of (await Promise.all(paths.map(listFiles))).flat()) {
+    for (const job of await loadFile(file)) {
+      const other = found.get(job.type);
+      if (other && other.job !== job)
+        throw new ConfigError([`expected one definition of job type ${job.type}, got two: ${other.file} and ${file}`]);
+      found.set(job.type, { job, file });
+    }
+  }
+  return [...found.values()].map(({ job }) => job);
+}
+
+async function listFiles(path: string): Promise<string[]> {
+  const absolute = resolve(path);
+  const info = await stat(absolute).catch((cause: unknown) => {
+    throw new ConfigError([
+      `SPILLWAY_JOBS: expected a folder or module, got ${path} (${(cause as NodeJS.ErrnoException).code})`,
+    ]);
+  });
+  if (!info.isDirectory()) return [absolute];
+  const names = await readdir(absolute);
+  return names
+    .filter((name) => JOB_FILE.test(name))
+    .sort()
+    .map((name) => join(absolute, name));
+}
+
+async function loadFile(file: string): Promise<DefinedJob[]> {
+  try {
+    const module: Record<string, unknown> = await importFile(file);
+    return Object.values(module).filter(isDefinedJob);
+  } catch (cause) {
+    throw new ConfigError([
+      `expected ${file} to load as a job file: ${cause instanceof Error ? cause.message : cause}`,
+    ]);
+  }
+}
+
+async function importFile(file: string): Promise<Record<string, unknown>> {
+  // Node strips types itself from 22.18 on; before that tsx does.
+  if (TYPESCRIPT.test(file) && !('typescript' in process.features && process.features.typescript)) {
+    const { tsImport } = await import('tsx/esm/api');
+    return (await tsImport(pathToFileURL(file).href, import.meta.url)) as Record<string, unknown>;
+  }
+  return (await import(pathToFileURL(file).href)) as Record<string, unknown>;
+}

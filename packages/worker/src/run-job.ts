@@ -1,0 +1,159 @@
+import type { JobError } from '@spillway/contracts';
+import type { FileStore } from '@spillway/files';
+import type { Lease, Outcome } from '@spillway/queue/consumer';
+import type { Logger } from '@spillway/runtime';
+import type { JobContext } from './context.ts';
+import type { LoadedJob } from './job-type.ts';
+import { UnrecoverableJobError } from './unrecoverable.ts';
+
+/** What running a job needs beside the job. */
+export interface RunSetup {
+  jobs: ReadonlyMap<string, LoadedJob>;
+  files: FileStore;
+  logger: Logger;
+  resultLimitBytes: number;
+}
+
+/** Runs one leased job to its outcome. Never throws: whatever a handler does ends as an outcome that says so. */
+export async function runJob(lease: Lease, setup: RunSetup): Promise<Outcome> {
+  const job = setup.jobs.get(lease.type);
+  if (!job)
+    return failed('unknown_type', `expected a type that this worker has, got ${JSON.stringify(lease.type)}`, true);
+  const parsed = await job.parseInput(lease.input);
+  if ('problem' in parsed) return failed('invalid_input', parsed.problem, false);
+  const logger = setup.logger.child({ jobId: lease.id, type: lease.type, attempt: lease.attempt });
+  logger.debug('job started');
+  const outcome = await perform(job, lease, parsed.input, { ...setup, logger });
+  logOutcome(logger, outcome);
+  return outcome;
+}
+
+async function perform(job: LoadedJob, lease: Lease, input: unknown, setup: RunSetup): Promise<Outcome> {
+  const deadline = startDeadline(lease.timeoutMs ?? job.timeoutMs, lease.signal);
+  try {
+    const context = makeContext(lease, input, deadline.signal, setup);
+    const result = await Promise.race([callHandler(job, context), deadline.exceeded]);
+    return result === EXCEEDED ? deadline.outcome() : settle(result, job, setup.resultLimitBytes);
+  } catch (thrown) {
+    return deadline.passed() ? deadline.outcome() : classify(thrown);
+  } finally {
+    deadline.clear();
+  }
+}
+
+/** A handler may throw before its first await; that is a rejection like any other. */
+async function callHandler(job: LoadedJob, context: JobContext): Promise<unknown> {
+  return job.run(context);
+}
+
+function makeContext(lease: Lease, input: unknown, signal: AbortSignal, { files, logger }: RunSetup): JobContext {
+  const { id, type, attempt, reports } = lease;
+  return {
+    id,
+    type,
+    attempt,
+    input,
+    signal,
+    files,
+    logger,
+    progress: (fraction, message) =>
+      reports.progress({ fraction: clamp(fraction), ...(message !== undefined && { message: String(message) }) }),
+    log: (line) => reports.log(String(line)),
+    output: (chunk) => reports.output(chunk),
+  };
+}
+
+function clamp(fraction: number): number {
+  return Number.isFinite(fraction) ? Math.min(1, Math.max(0, fraction)) : 0;
+}
+
+const EXCEEDED = Symbol('time limit exceeded');
+
+/** Ends an attempt that runs too long: aborts its signal, and stops waiting for a handler that does not listen to it. */
+function startDeadline(timeoutMs: number, lease: AbortSignal) {
+  const controller = new AbortController();
+  const follow = () => controller.abort(lease.reason);
+  if (lease.aborted) follow();
+  else lease.addEventListener('abort', follow, { once: true });
+  let passed = false;
+  let timer: NodeJS.Timeout | undefined;
+  const exceeded = new Promise<typeof EXCEEDED>((resolve) => {
+    timer = setTimeout(() => {
+      passed = true;
+      controller.abort(new Error(`the attempt ran longer than ${timeoutMs} ms`));
+      resolve(EXCEEDED);
+    }, timeoutMs);
+  });
+  return {
+    signal: controller.signal,
+    exceeded,
+    passed: () => passed,
+    outcome: () =>
+      failed('timeout', `expected the attempt to end within ${timeoutMs} ms, and it was still running`, true),
+    clear: () => {
+      clearTimeout(timer);
+      lease.removeEventListener('abort', follow);
+    },
+  };
+}
+
+/** What a handler returned, as an outcome. Pure. */
+export function settle(result: unknown, job: Pick<LoadedJob, 'checkOutput'>, limitBytes: number): Outcome {
+  const encoded = encode(result);
+  if ('problem' in encoded) return failed('handler_invalid_result', encoded.problem, false);
+  if (encoded.bytes > limitBytes) {
+    return failed(
+      'result_too_large',
+      `expected a result of at most ${limitBytes} bytes of JSON, got ${encoded.bytes}; save it as a file and return its reference`,
+      false,
+    );
+  }
+  const problems = job.checkOutput?.(result) ?? [];
+  if (problems.length > 0) {
+    return failed(
+      'handler_invalid_result',
+      `the result does not match the type's output schema: ${problems.map(({ message }) => message).join('; ')}`,
+      false,
+    );
+  }
+  return { kind: 'completed', result: result === undefined ? null : result };
+}
+
+function encode(result: unknown): { bytes: number } | { problem: string } {
+  if (result === undefined) return { bytes: 4 };
+  try {
+    const text: string | undefined = JSON.stringify(result);
+    if (text === undefined) return { problem: `expected a result that JSON can hold, got a ${typeof result}` };
+    return { bytes: Buffer.byteLength(text) };
+  } catch (error) {
+    return { problem: `expected a result that JSON can hold: ${error instanceof Error ? error.message : error}` };
+  }
+}
+
+/** What a handler threw, as an outcome. Pure. */
+export function classify(thrown: unknown): Outcome & { kind: 'failed' } {
+  if (!(thrown instanceof Error)) {
+    return failed('handler_failed', `the handler threw ${describe(thrown)} instead of an Error`, true);
+  }
+  const retry = !(thrown instanceof UnrecoverableJobError || thrown.name === 'UnrecoverableJobError');
+  return { ...failed('handler_failed', thrown.message || thrown.name, retry), cause: thrown };
+}
+
+function describe(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value.slice(0, 200));
+  return value === null || typeof value !== 'object'
+    ? String(value)
+    : `a value of type ${value.constructor?.name ?? 'object'}`;
+}
+
+function failed(code: JobError['code'], message: string, retry: boolean): Outcome & { kind: 'failed' } {
+  return { kind: 'failed', error: { code, message: message.slice(0, MESSAGE_MAX) }, retry };
+}
+
+/** An error's message is stored with the job and sent to every watcher. */
+const MESSAGE_MAX = 2000;
+
+function logOutcome(logger: Logger, outcome: Outcome): void {
+  if (outcome.kind === 'completed') logger.debug('job completed');
+  else logger.warn({ error: outcome.error, retry: outcome.retry, err: outcome.cause }, 'attempt failed');
+}

@@ -1,0 +1,63 @@
+import { openMeter } from '../cpu.mjs';
+import { startLoad } from '../load.mjs';
+import { percentile } from '../statistics.mjs';
+import { naive } from '../systems/naive.mjs';
+import { spillway } from '../systems/spillway.mjs';
+import { cpuPerJob, cpuRows, foreignPercent, foreignRow } from './figures.mjs';
+
+const SOCKETS = 20;
+const JOBS_PER_SECOND = 200;
+const STEP_MS = 50;
+
+export const latency = {
+  name: 'latency',
+  scenarios({ quick }) {
+    const ms = quick ? { warmUp: 1_000, measured: 3_000 } : { warmUp: 3_000, measured: 10_000 };
+    const how = `${JOBS_PER_SECOND} jobs per second for ${ms.measured / 1000} s, ${SOCKETS} sockets`;
+    return [
+      { id: 'latency', title: `Latency, no-op jobs: ${how}`, ...scenario('noop', ms, 0) },
+      {
+        id: 'latency-50-ms',
+        title: `Latency, jobs of ${STEP_MS} ms (which are subtracted): ${how}`,
+        ...scenario('steps', ms, STEP_MS),
+      },
+    ];
+  },
+};
+
+function scenario(type, ms, workMs) {
+  return {
+    systems: [naive, spillway],
+    targets: [
+      { key: 'p99', ratioMax: 1 },
+      { key: 'lost', valueMax: 0 },
+    ],
+    rows: [
+      { key: 'p50', title: 'submit to end event p50, ms', digits: 1 },
+      { key: 'p99', title: 'submit to end event p99, ms', digits: 1 },
+      { key: 'lost', title: 'end events lost, % of the jobs', digits: 2, ratio: false },
+      ...cpuRows(['api', 'status', 'worker', 'redis']),
+      foreignRow,
+    ],
+    measure: (context) => measure(context, type, ms, workMs),
+  };
+}
+
+async function measure({ stage, system }, type, ms, workMs) {
+  await system.startServer();
+  await system.prepare();
+  await system.startWorker();
+  const load = await startLoad(stage, 'live');
+  const plan = { ...system.live(), submit: system.submit(type), sockets: SOCKETS, perSecond: JOBS_PER_SECOND };
+  await load.run({ ...plan, durationMs: ms.warmUp });
+  const meter = openMeter(system.parts(), stage.pids());
+  const { latenciesMs, jobs, lost } = await load.run({ ...plan, durationMs: ms.measured });
+  const reading = meter.read();
+  return {
+    p50: percentile(latenciesMs, 0.5) - workMs,
+    p99: percentile(latenciesMs, 0.99) - workMs,
+    lost: (lost / jobs) * 100,
+    ...cpuPerJob(reading, jobs),
+    ...foreignPercent(reading),
+  };
+}

@@ -1,0 +1,68 @@
+import { openMeter } from '../cpu.mjs';
+import { startLoad } from '../load.mjs';
+import { naive } from '../systems/naive.mjs';
+import { spillway } from '../systems/spillway.mjs';
+import { cpuPerJob, cpuRows, foreignPercent, foreignRow } from './figures.mjs';
+
+const CONNECTIONS = 50;
+
+export const submit = {
+  name: 'submit',
+  scenarios({ quick }) {
+    const seconds = quick ? { warmUp: 1, measured: 3 } : { warmUp: 3, measured: 8 };
+    return [
+      {
+        id: 'submit',
+        title: `Submit: one job per request, ${CONNECTIONS} connections, ${seconds.measured} s, no worker running`,
+        targets: [{ key: 'rate', ratioMin: 1.1 }],
+        ...single(seconds, false),
+      },
+      {
+        id: 'submit-while-running',
+        title: `Submit while one worker runs the jobs: ${CONNECTIONS} connections, ${seconds.measured} s`,
+        targets: [],
+        ...single(seconds, true),
+      },
+      // Bulk comes here once api has `POST /v1/batches`: 100 jobs a request against an `addBulk` route of the naive server.
+    ];
+  },
+};
+
+function single(seconds, consumed) {
+  const parts = consumed ? ['api', 'status', 'worker', 'redis'] : ['api', 'status', 'redis'];
+  return {
+    systems: [naive, spillway],
+    rows: [
+      { key: 'rate', title: 'jobs accepted per second', digits: 0 },
+      { key: 'p50', title: 'reply p50, ms', digits: 1 },
+      { key: 'p99', title: 'reply p99, ms', digits: 1 },
+      ...cpuRows(parts),
+      ...(consumed ? [{ key: 'left', title: 'jobs left waiting at the end', digits: 0, ratio: false }] : []),
+      { key: 'failures', title: 'requests that failed', digits: 0, ratio: false },
+      foreignRow,
+    ],
+    measure: (context) => measure(context, seconds, consumed),
+  };
+}
+
+async function measure({ stage, system }, seconds, consumed) {
+  await system.startServer();
+  await system.prepare();
+  await system.attend();
+  if (consumed) await system.startWorker();
+  const load = await startLoad(stage, 'http');
+  const plan = { ...system.submit('noop'), connections: CONNECTIONS };
+  await load.run({ ...plan, duration: seconds.warmUp });
+  const meter = openMeter(system.parts(), stage.pids());
+  const { replies, failures, elapsedMs, p50Ms, p99Ms } = await load.run({ ...plan, duration: seconds.measured });
+  const reading = meter.read();
+  return {
+    rate: (replies * 1000) / elapsedMs,
+    p50: p50Ms,
+    p99: p99Ms,
+    left: await system.queue.waiting(),
+    failures,
+    ...cpuPerJob(reading, replies),
+    ...foreignPercent(reading),
+  };
+}

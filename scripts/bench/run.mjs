@@ -1,0 +1,52 @@
+// Runs the chosen benchmarks and reports.
+import { writeFileSync } from 'node:fs';
+import { findRedisProgram } from '../redis/find-program.mjs';
+import { drain } from './benches/drain.mjs';
+import { latency } from './benches/latency.mjs';
+import { memory } from './benches/memory.mjs';
+import { start } from './benches/start.mjs';
+import { submit } from './benches/submit.mjs';
+import { describeMachine, machineLine } from './machine.mjs';
+import { writePage } from './page.mjs';
+import { measureRounds } from './rounds.mjs';
+import { summarize } from './summary.mjs';
+import { textTable } from './table.mjs';
+
+const BENCHES = [submit, drain, latency, memory, start];
+const ROUNDS = { quick: 1, full: 5 };
+/** Jobs that one worker process runs at a time, the same in every system. */
+const CONCURRENCY = 50;
+
+/** Measures, prints, writes. `onStage` hears of each stage that opens, for whoever has to end it early. */
+export async function runBenches(options, onStage) {
+  const startedAt = new Date().toISOString();
+  const print = (text) => (options.json === '-' ? process.stderr : process.stdout).write(`${text}\n`);
+  const rounds = options.rounds ?? (options.quick ? ROUNDS.quick : ROUNDS.full);
+  let redis = 'no redis';
+  const plan = {
+    program: await findRedisProgram(),
+    rounds,
+    concurrency: CONCURRENCY,
+    onStage,
+    onRedis: ({ version }) => {
+      redis = version;
+    },
+    say: (line) => process.stderr.write(`${line}\n`),
+  };
+
+  const scenarios = [];
+  for (const bench of BENCHES.filter(({ name }) => options.names.includes(name))) {
+    for (const scenario of bench.scenarios({ quick: options.quick, concurrency: CONCURRENCY })) {
+      scenarios.push(summarize(scenario, await measureRounds(scenario, plan)));
+      print(`\n${textTable(scenarios.at(-1))}\n`);
+    }
+  }
+
+  const report = { startedAt, quick: options.quick, rounds, machine: describeMachine(redis), scenarios };
+  print(`median [smallest..largest] of ${rounds} rounds; a ratio is the median of the rounds' ratios`);
+  print(machineLine(report.machine));
+  const json = `${JSON.stringify(report, null, 2)}\n`;
+  if (options.json === '-') process.stdout.write(json);
+  else if (options.json) writeFileSync(options.json, json);
+  if (options.docs) writePage(report);
+}

@@ -1,0 +1,46 @@
+import { fileURLToPath } from 'node:url';
+import { payload } from '../payload.mjs';
+import { queueView } from '../queue-view.mjs';
+import { openCast } from './cast.mjs';
+
+const SERVER = fileURLToPath(new URL('../naive/server.mjs', import.meta.url));
+const WORKER = fileURLToPath(new URL('../naive/worker.mjs', import.meta.url));
+const BODIES = {
+  noop: JSON.stringify({ name: 'noop', data: payload }),
+  steps: JSON.stringify({ name: 'steps', data: { steps: 1, stepMs: 50 } }),
+};
+
+/** The naive reference, started as its author would: one process for HTTP and sockets, one worker; loggers off. */
+export const naive = { name: 'naive', redisSettings: 'stock', create: createNaive };
+
+/** The same on the Redis that Spillway ships, to tell what the settings save from what the design does. */
+export const naiveOnShippedRedis = {
+  name: 'naive on our Redis settings',
+  redisSettings: 'shipped',
+  create: createNaive,
+};
+
+function createNaive(stage, redis, { concurrency }) {
+  const env = { REDIS_URL: redis.url, PORT: '0', CONCURRENCY: String(concurrency) };
+  const cast = openCast(stage, redis);
+  return {
+    parts: cast.parts,
+    readyMs: cast.readyMs,
+    queue: queueView(redis, 'bull:jobs'),
+    startServer: () => cast.start('api', SERVER, env),
+    stopServer: () => cast.stop('api'),
+    startWorker: () => cast.start('worker', WORKER, env),
+    stopWorker: () => cast.stop('worker'),
+    /** Nothing to prepare: the queue is made by its first job. */
+    async prepare() {},
+    /** Nothing to do: QueueEvents reads all events whether anybody listens or not. */
+    async attend() {},
+    submit: (type) => ({
+      url: `${cast.url('api')}/jobs`,
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: BODIES[type],
+    }),
+    live: () => ({ dialect: 'naive', socket: { url: cast.url('api') } }),
+  };
+}

@@ -1,0 +1,90 @@
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { io } from 'socket.io-client';
+import { payload } from '../payload.mjs';
+import { queueView } from '../queue-view.mjs';
+import { openCast } from './cast.mjs';
+
+const KEY = 'spillway_benchmark_key_0123456789abcdef';
+const TYPES_TIMEOUT_MS = 15_000;
+const BODIES = {
+  noop: JSON.stringify({ type: 'demo.noop', input: payload }),
+  steps: JSON.stringify({ type: 'demo.steps', input: { steps: 1, stepMs: 50 } }),
+};
+
+/** Spillway as it is installed: api, status and one worker, API keys on, the log at its shipped level. */
+export const spillway = {
+  name: 'spillway',
+  redisSettings: 'shipped',
+  create: createSpillway,
+};
+
+function createSpillway(stage, redis, { concurrency }) {
+  const env = {
+    REDIS_URL: redis.url,
+    SPILLWAY_PORT: '0',
+    SPILLWAY_STATUS_PORT: '0',
+    SPILLWAY_KEYS: `bench:admin:${createHash('sha256').update(KEY).digest('hex')}`,
+    SPILLWAY_FILES: join(stage.dir, 'files'),
+    WORKER_CONCURRENCY: String(concurrency),
+  };
+  const headers = { 'content-type': 'application/json', authorization: `Bearer ${KEY}` };
+  const cast = openCast(stage, redis);
+  const system = {
+    parts: cast.parts,
+    readyMs: cast.readyMs,
+    queue: queueView(redis, 'spillway:{demo}'),
+    async startServer() {
+      await cast.start('status', program('status'), env);
+      await cast.start('api', program('api'), { ...env, SPILLWAY_STATUS_URL: cast.url('status') });
+    },
+    stopServer: () => cast.stop('api', 'status'),
+    startWorker: () => cast.start('worker', program('worker'), env),
+    stopWorker: () => cast.stop('worker'),
+    /** Types become known through a worker that has them: one starts, is seen by api, and goes. */
+    async prepare() {
+      await system.startWorker();
+      for (const type of ['demo.noop', 'demo.steps']) await knowsType(cast.url('api'), type, headers);
+      await system.stopWorker();
+    },
+    /** Status reads a queue's events only while somebody watches one of its jobs; here somebody does. */
+    async attend() {
+      const body = JSON.stringify({ type: 'demo.noop', input: payload, options: { delayMs: 3_600_000 } });
+      const reply = await fetch(`${cast.url('api')}/v1/jobs`, { method: 'POST', headers, body });
+      if (reply.status !== 202) throw new Error(`Expected 202 for a delayed job, but got ${reply.status}.`);
+      const { id } = await reply.json();
+      const { url, options } = system.live().socket;
+      // It ends with the server, and does not look for another.
+      const socket = io(url, { transports: ['websocket'], reconnection: false, ...options });
+      const { results } = await socket.timeout(5_000).emitWithAck('watch', { targets: [{ job: id }] });
+      if (!results?.[0]?.snapshot) throw new Error(`Expected to watch ${id}, but got ${JSON.stringify(results)}.`);
+    },
+    submit: (type) => ({ url: `${cast.url('api')}/v1/jobs`, method: 'POST', headers, body: BODIES[type] }),
+    live: () => ({
+      dialect: 'spillway',
+      socket: { url: `${cast.url('api')}/jobs`, options: { auth: { token: KEY } } },
+    }),
+  };
+  return system;
+}
+
+function program(app) {
+  const file = fileURLToPath(new URL(`../../../apps/${app}/dist/main.js`, import.meta.url));
+  if (existsSync(file)) return file;
+  throw new Error(`Expected the built ${app} at ${file}, but it is not there. Run: npm run build`);
+}
+
+async function knowsType(apiUrl, type, headers) {
+  const giveUpAt = performance.now() + TYPES_TIMEOUT_MS;
+  for (;;) {
+    const reply = await fetch(`${apiUrl}/v1/types/${type}`, { headers });
+    const text = await reply.text();
+    if (reply.ok) return;
+    if (performance.now() > giveUpAt)
+      throw new Error(`Expected api to know ${type}, but it says ${reply.status}: ${text}`);
+    await sleep(50);
+  }
+}

@@ -1,0 +1,96 @@
+import { fork } from 'node:child_process';
+import { on } from 'node:events';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
+import { styleText } from 'node:util';
+import { KeptProcess } from '../process/kept-process.mjs';
+import { projectFolder } from '../setup/project.mjs';
+
+/** @typedef {import('node:child_process').ChildProcess} ChildProcess */
+
+const READY_TIMEOUT_MS = 60_000;
+
+/**
+ * @typedef {object} ServicesOptions
+ * @property {NodeJS.ProcessEnv} env
+ * @property {number} workers how many worker processes
+ * @property {(name: string, child: ChildProcess) => void} onLaunch
+ * @property {(problem: import('../say.mjs').Problem) => void} onGiveUp
+ */
+
+/** api, status and workers, each a process of its own. */
+export class Services {
+  /** @type {ServicesOptions} */ #options;
+  /** @type {KeptProcess[][]} in the order of stopping */ #groups = [];
+
+  /** @param {ServicesOptions} options */
+  constructor(options) {
+    this.#options = options;
+  }
+
+  /**
+   * Starts them all at once; also after a stop.
+   * @returns {Promise<void>} once all are ready; rejects with the first one's problem
+   */
+  async start() {
+    const { workers } = this.#options;
+    const workerNames = Array.from({ length: workers }, (_, n) => (workers === 1 ? 'worker' : `worker ${n + 1}`));
+    // No new jobs, then no new work, then the last news to those who watch.
+    this.#groups = [
+      [this.#service('api', 'api')],
+      workerNames.map((name) => this.#service(name, 'worker')),
+      [this.#service('status', 'status')],
+    ];
+    await Promise.all(this.#groups.flat().map((service) => service.start()));
+  }
+
+  async stop() {
+    for (const group of this.#groups) await Promise.all(group.map((service) => service.stop()));
+  }
+
+  kill() {
+    for (const service of this.#groups.flat()) service.kill();
+  }
+
+  /**
+   * @param {string} name
+   * @param {string} app
+   */
+  #service(name, app) {
+    const { env, onLaunch, onGiveUp } = this.#options;
+    const script = path.join(projectFolder, 'apps', app, 'dist', 'main.js');
+    const plan = {
+      name,
+      readyTimeoutMs: READY_TIMEOUT_MS,
+      launch: () => {
+        const child = fork(script, [], { env, execArgv: [], detached: true, stdio: ['ignore', 'pipe', 'pipe', 'ipc'] });
+        printOutput(name, child);
+        onLaunch(name, child);
+        return child;
+      },
+      untilReady: untilItSaysReady,
+    };
+    return new KeptProcess(plan, onGiveUp);
+  }
+}
+
+/**
+ * @param {ChildProcess} child
+ * @param {AbortSignal} signal
+ */
+async function untilItSaysReady(child, signal) {
+  for await (const [message] of on(child, 'message', { signal })) {
+    if (message?.kind === 'ready') return;
+  }
+}
+
+/**
+ * @param {string} name
+ * @param {ChildProcess} child
+ */
+function printOutput(name, child) {
+  const prefix = styleText('cyan', `${name.padEnd(8)} |`, { stream: process.stdout });
+  for (const stream of [child.stdout, child.stderr]) {
+    if (stream) createInterface({ input: stream }).on('line', (line) => console.log(`${prefix} ${line}`));
+  }
+}

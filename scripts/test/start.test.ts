@@ -1,0 +1,90 @@
+import { once } from 'node:events';
+import net from 'node:net';
+import { freePort } from '../process/port.mjs';
+import { fakeRedis } from './fake-redis.ts';
+import { StartRun } from './started.ts';
+import { temporaryFolder } from './temporary-folder.ts';
+
+jest.setTimeout(120_000);
+
+test('an unknown option ends with exit code 2 and the usage', async () => {
+  const { code, output } = await new StartRun(temporaryFolder(), ['--wrokers', '2']).ended();
+  expect(output).toContain("Unknown option '--wrokers'");
+  expect(output).toContain('--workers N');
+  expect(code).toBe(2);
+});
+
+test('a taken port is named before anything is started, with the way to choose another', async () => {
+  const server = net.createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as net.AddressInfo;
+  const { code, output } = await new StartRun(temporaryFolder(), ['--port', String(port)]).ended();
+  server.close();
+  expect(output).toMatch(new RegExp(`Port ${port} on 127.0.0.1, for api, is taken.*npm start -- --port`));
+  expect(code).toBe(1);
+});
+
+test('a Redis that is too old ends the start', async () => {
+  await using redis = await fakeRedis({ version: '5.0.14' });
+  const { code, output } = await new StartRun(temporaryFolder(), ['--port', '0', '--redis', redis.url()]).ended();
+  expect(output).toContain('needs Redis 6.2 or newer');
+  expect(code).toBe(1);
+});
+
+test('a Redis that does not answer ends the start', async () => {
+  const address = `redis://127.0.0.1:${await freePort()}`;
+  const { code, output } = await new StartRun(temporaryFolder(), ['--port', '0', '--redis', address]).ended();
+  expect(output).toContain(`No usable Redis at ${address}`);
+  expect(code).toBe(1);
+});
+
+test('Ctrl-C stops everything in order, leaves no process behind and ends with exit code 0', async () => {
+  await using run = new StartRun(temporaryFolder(), ['--port', '0', '--workers', '2']);
+  await run.ready();
+  expect(run.leftBehind().sort()).toEqual(['api', 'redis', 'status', 'worker 1', 'worker 2']);
+
+  const { code } = await run.stop('SIGINT');
+  expect(code).toBe(0);
+  expect(run.leftBehind()).toEqual([]);
+});
+
+test('a second start in one clone is refused while the first runs', async () => {
+  const folder = temporaryFolder();
+  await using first = new StartRun(folder);
+  await first.ready();
+  const { code, output } = await new StartRun(folder).ended();
+  expect(output).toContain(`already runs from this folder (process ${first.child.pid})`);
+  expect(code).toBe(1);
+});
+
+test('the next start has the data of the last one, also when that was killed', async () => {
+  const folder = temporaryFolder();
+  const id = await inOneRun(folder, 'SIGTERM', submitJob);
+  await inOneRun(folder, 'SIGKILL', (page) => expectCompleted(page, id));
+
+  await using third = new StartRun(folder);
+  await expectCompleted(await third.ready(), id);
+  expect(third.output).toMatch(/an earlier start was cut off; stopping what it left:.*redis/);
+});
+
+async function inOneRun<T>(folder: string, end: NodeJS.Signals, work: (page: string) => Promise<T>): Promise<T> {
+  const run = new StartRun(folder);
+  const result = await work(await run.ready());
+  await run.stop(end);
+  return result;
+}
+
+async function submitJob(page: string): Promise<string> {
+  const reply = await fetch(`${page}/v1/jobs`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', prefer: 'wait=10' },
+    body: JSON.stringify({ type: 'demo.noop', input: {} }),
+  });
+  const { job } = (await reply.json()) as { job: { id: string } };
+  return job.id;
+}
+
+async function expectCompleted(page: string, id: string): Promise<void> {
+  const reply = await fetch(`${page}/v1/jobs/${id}`);
+  expect(await reply.json()).toMatchObject({ id, state: 'completed' });
+}
