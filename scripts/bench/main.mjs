@@ -10,8 +10,8 @@ export async function bench(args) {
     stage?.kill();
     process.exit(code);
   };
-  process.once('SIGINT', () => endAtOnce(130));
-  process.once('SIGTERM', () => endAtOnce(143));
+  const exitCodes = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 };
+  for (const [signal, code] of Object.entries(exitCodes)) process.once(signal, () => endAtOnce(code));
   try {
     const options = parseOptions(args);
     if (options.help) return void process.stdout.write(USAGE);

@@ -14,7 +14,7 @@ export const USAGE = `npm run bench -- [name...] [options]
 
   --quick         a short run that shows that everything works; its figures mean little
   --rounds N      how often each system is measured, in turns (1 to 50)
-  --json [FILE]   the result as JSON to FILE, or to the standard output (the table then goes to the standard error)
+  --json [FILE]   the result as JSON to FILE, or to the standard output (run npm with --silent then)
   --docs          also write the tables of this run into docs/performance.md
   --help
 

@@ -1,5 +1,5 @@
 // Runs the chosen benchmarks and reports.
-import { writeFileSync } from 'node:fs';
+import { appendFileSync, writeFileSync } from 'node:fs';
 import { findRedisProgram } from '../redis/find-program.mjs';
 import { drain } from './benches/drain.mjs';
 import { latency } from './benches/latency.mjs';
@@ -20,7 +20,10 @@ const CONCURRENCY = 50;
 /** Measures, prints, writes. `onStage` hears of each stage that opens, for whoever has to end it early. */
 export async function runBenches(options, onStage) {
   const startedAt = new Date().toISOString();
-  const print = (text) => (options.json === '-' ? process.stderr : process.stdout).write(`${text}\n`);
+  const jsonToStdout = options.json === '-';
+  const print = (text) => (jsonToStdout ? process.stderr : process.stdout).write(`${text}\n`);
+  // Half an hour later would be a bad time to learn that the file cannot be written.
+  if (options.json && !jsonToStdout) appendFileSync(options.json, '');
   const rounds = options.rounds ?? (options.quick ? ROUNDS.quick : ROUNDS.full);
   let redis = 'no redis';
   const plan = {
@@ -46,7 +49,7 @@ export async function runBenches(options, onStage) {
   print(`median [smallest..largest] of ${rounds} rounds; a ratio is the median of the rounds' ratios`);
   print(machineLine(report.machine));
   const json = `${JSON.stringify(report, null, 2)}\n`;
-  if (options.json === '-') process.stdout.write(json);
+  if (jsonToStdout) process.stdout.write(json);
   else if (options.json) writeFileSync(options.json, json);
   if (options.docs) writePage(report);
 }

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import net from 'node:net';
 import os from 'node:os';
+import path from 'node:path';
+import { projectFolder } from '../setup/project.mjs';
 import { listContainers, usersIn } from './containers.mjs';
 import { readEndEvents } from './end-events.mjs';
-import { samplePng } from './sample-png.mjs';
 import { until } from './until.mjs';
 
 /**
@@ -133,7 +135,8 @@ async function endsEachOnce({ stack, jobs, signal }) {
 
 /** @type {Check} */
 async function passesFiles({ api, jobs, signal }) {
-  const { ref } = await api.upload(new Blob([samplePng(320, 200)], { type: 'image/png' }), 'sample.png');
+  const photo = await readFile(path.join(projectFolder, 'docs/examples/photo.jpg'));
+  const { ref } = await api.upload(new Blob([photo], { type: 'image/jpeg' }), 'photo.jpg');
   await jobs.submit(1, 'image.variants', { source: ref, widths: [160] });
   await until('the image job to end', async () => (await jobs.refresh()).length === 0, { timeoutMs: 60_000, signal });
   await servesVariants(api, jobs.all().at(-1));

@@ -8,7 +8,7 @@ import tls from 'node:tls';
  * Just enough of the Redis protocol to ask a server who it is, before any dependency is installed: answers that are a line or one text.
  * One question at a time; close it when done.
  */
-export class RespConnection {
+class RespConnection {
   /** @type {net.Socket} */ #socket;
   #received = '';
 

@@ -1,4 +1,5 @@
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { claim } from '../process/claim.mjs';
 import { KeptProcess } from '../process/kept-process.mjs';
 import { stopSignal } from '../process/stop-signal.mjs';
@@ -19,6 +20,8 @@ import { Services } from './services.mjs';
 
 /** @typedef {import('node:child_process').ChildProcess} ChildProcess */
 /** @typedef {import('./options.mjs').StartOptions} StartOptions */
+
+const LAST_LINES_MS = 200;
 
 /**
  * What the steps of one start share.
@@ -80,9 +83,10 @@ async function runUntilStopped(session) {
   const { options, dataFolder, running, record, stop, ended, giveUp } = session;
   claimFolder(dataFolder, running);
   await record.clear();
-  await prepare(stop);
+  // What may be refused comes before what takes long.
   const ports = await choosePorts(options, process.env.SPILLWAY_HOST || '127.0.0.1');
   const redis = options.redisUrl ? await foreignRedis(options.redisUrl) : await ownRedis(session);
+  await prepare(stop);
   stop.throwIfAborted();
 
   const env = serviceEnvironment(process.env, { redisUrl: redis.url, ports, dataFolder });
@@ -91,6 +95,8 @@ async function runUntilStopped(session) {
   await Promise.race([services.start(), ended]);
   stop.throwIfAborted();
 
+  // Their log lines come another way than their "ready": let them pass, so that what to do next is the last thing on the screen.
+  await sleep(LAST_LINES_MS, undefined, { signal: stop });
   const hasKeys = Boolean(process.env.SPILLWAY_KEYS || process.env.SPILLWAY_KEYS_FILE);
   console.log(greeting({ ports, redis: redis.title, dataFolder, hasKeys }));
   await Promise.race([ended, options.watch ? restartOnChange(services, stop) : ended]);

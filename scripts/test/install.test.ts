@@ -23,6 +23,10 @@ function makeProject(): string {
   return folder;
 }
 
+beforeEach(() => {
+  jest.spyOn(console, 'log').mockImplementation(() => {}); // what it tells the person at the terminal
+});
+
 test('dependencies are installed once, and again when the lock file changes or the folder was lost', async () => {
   const folder = makeProject();
   const installed = path.join(folder, 'node_modules', 'part', 'package.json');

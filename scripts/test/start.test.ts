@@ -38,7 +38,7 @@ test('a Redis that does not answer ends the start', async () => {
   expect(code).toBe(1);
 });
 
-test('Ctrl-C stops everything in order, leaves no process behind and ends with exit code 0', async () => {
+test('Ctrl-C stops everything, leaves no process behind and ends with exit code 0', async () => {
   await using run = new StartRun(temporaryFolder(), ['--port', '0', '--workers', '2']);
   await run.ready();
   expect(run.leftBehind().sort()).toEqual(['api', 'redis', 'status', 'worker 1', 'worker 2']);
@@ -48,18 +48,12 @@ test('Ctrl-C stops everything in order, leaves no process behind and ends with e
   expect(run.leftBehind()).toEqual([]);
 });
 
-test('a second start in one clone is refused while the first runs', async () => {
+test('a second start is refused while the first runs, and has its data afterwards, also when that was killed', async () => {
   const folder = temporaryFolder();
-  await using first = new StartRun(folder);
-  await first.ready();
-  const { code, output } = await new StartRun(folder).ended();
-  expect(output).toContain(`already runs from this folder (process ${first.child.pid})`);
-  expect(code).toBe(1);
-});
-
-test('the next start has the data of the last one, also when that was killed', async () => {
-  const folder = temporaryFolder();
-  const id = await inOneRun(folder, 'SIGTERM', submitJob);
+  const id = await inOneRun(folder, 'SIGTERM', async (page, run) => {
+    await expectRefused(new StartRun(folder), run);
+    return submitJob(page);
+  });
   await inOneRun(folder, 'SIGKILL', (page) => expectCompleted(page, id));
 
   await using third = new StartRun(folder);
@@ -67,11 +61,21 @@ test('the next start has the data of the last one, also when that was killed', a
   expect(third.output).toMatch(/an earlier start was cut off; stopping what it left:.*redis/);
 });
 
-async function inOneRun<T>(folder: string, end: NodeJS.Signals, work: (page: string) => Promise<T>): Promise<T> {
-  const run = new StartRun(folder);
-  const result = await work(await run.ready());
+async function inOneRun<T>(
+  folder: string,
+  end: NodeJS.Signals,
+  work: (page: string, run: StartRun) => Promise<T>,
+): Promise<T> {
+  await using run = new StartRun(folder);
+  const result = await work(await run.ready(), run);
   await run.stop(end);
   return result;
+}
+
+async function expectRefused(second: StartRun, first: StartRun): Promise<void> {
+  const { code, output } = await second.ended();
+  expect(output).toContain(`already runs from this folder (process ${first.child.pid})`);
+  expect(code).toBe(1);
 }
 
 async function submitJob(page: string): Promise<string> {
@@ -80,8 +84,8 @@ async function submitJob(page: string): Promise<string> {
     headers: { 'content-type': 'application/json', prefer: 'wait=10' },
     body: JSON.stringify({ type: 'demo.noop', input: {} }),
   });
-  const { job } = (await reply.json()) as { job: { id: string } };
-  return job.id;
+  const { id } = (await reply.json()) as { id: string };
+  return id;
 }
 
 async function expectCompleted(page: string, id: string): Promise<void> {

@@ -9,33 +9,35 @@ interface Outcome {
   output: string;
 }
 
-/** A run of `npm start` on any free ports, with its data in `folder`. Killed with all that it started when disposed of. */
+/** A run of `npm start`, with its data in `folder`. Stopped when disposed of. */
 export class StartRun {
   readonly child: ChildProcess;
   output = '';
   readonly #folder: string;
+  #onOutput = () => {};
 
   constructor(folder: string, args: string[] = ['--port', '0']) {
     this.#folder = folder;
-    const { REDIS_URL: _ofTheTests, ...env } = process.env;
     this.child = spawn(process.execPath, [path.resolve(import.meta.dirname, '../start.mjs'), ...args], {
-      env: { ...env, SPILLWAY_DIR: folder },
+      env: { ...withoutSettings(process.env), SPILLWAY_DIR: folder },
     });
     for (const stream of [this.child.stdout, this.child.stderr]) {
       stream?.on('data', (chunk) => {
         this.output += chunk;
-        this.child.emit('output');
+        this.#onOutput();
       });
     }
   }
 
   /** The page's address, once everything is ready. */
-  async ready(): Promise<string> {
-    while (!this.output.includes('Ctrl-C stops everything')) {
-      if (this.child.exitCode !== null) throw new Error(`start ended: ${this.output}`);
-      await Promise.race([once(this.child, 'output'), once(this.child, 'close')]);
-    }
-    return /page +(http:\S+)/.exec(this.output)![1]!;
+  ready(): Promise<string> {
+    return new Promise((resolve, reject) => {
+      this.#onOutput = () => {
+        const page = /page +(http:\S+)[\s\S]*Ctrl-C stops everything/.exec(this.output)?.[1];
+        if (page) resolve(page);
+      };
+      this.child.once('close', () => reject(new Error(`start ended: ${this.output}`)));
+    });
   }
 
   async stop(signal: NodeJS.Signals): Promise<Outcome> {
@@ -59,4 +61,9 @@ export class StartRun {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop('SIGTERM');
   }
+}
+
+/** What the developer, or the run of the tests, has set for Spillway must not reach the one under test. */
+function withoutSettings(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !/^(REDIS_URL|SPILLWAY_|WORKER_)/.test(name)));
 }

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import { AJV_OPTIONS, type Config, type Keys, type Logger } from '@spillway/runtime';
-import Fastify, { type FastifyBaseLogger, type FastifyInstance, type RawServerDefault } from 'fastify';
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController, type RawServerDefault } from 'fastify';
 import { registerAccess } from './plugins/access.ts';
 import { registerErrors } from './plugins/errors.ts';
 import { registerLive } from './plugins/live.ts';
@@ -34,7 +34,7 @@ export async function buildApp(setup: AppSetup): Promise<App> {
   const app: App = Fastify({
     loggerInstance: setup.logger as FastifyBaseLogger,
     // One line a request would cost more than the request; metrics count them, and failures are logged.
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     childLoggerFactory: (logger) => logger,
     genReqId: makeRequestId,
     bodyLimit: setup.config.bodyLimitBytes,
@@ -50,8 +50,9 @@ export async function buildApp(setup: AppSetup): Promise<App> {
   registerAccess(app, setup);
   registerMetrics(app, setup.services.metrics);
   await registerOpenApi(app);
-  await registerRoutes(app, setup.services);
+  // Before the routes: multipart parsing, which one of them registers, must not reach what is forwarded.
   await registerLive(app, setup.statusUrl);
+  await registerRoutes(app, setup.services);
   await registerSite(app);
   return app;
 }

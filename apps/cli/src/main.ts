@@ -33,11 +33,11 @@ export async function runCommand(args: readonly string[], terminal: Terminal): P
 
 function asText(error: unknown, terminal: Terminal): string {
   const paint = paintFor(terminal.stderr, terminal.env);
-  const message = `${paint('red', 'spillway:')} ${printable(messageOf(error))}`;
-  if (!(error instanceof ApiError)) return message;
-  // The detail of one fault is that fault.
-  const places = error.errors.length > 1 ? error.errors.map((place) => `\n  ${printable(place.message)}`) : [];
-  return `${message} (${error.code})${places.join('')}`;
+  const head = paint('red', 'spillway:');
+  if (!(error instanceof ApiError)) return `${head} ${printable(messageOf(error))}`;
+  const places = error.errors.map(({ message }) => `\n  ${printable(message)}`);
+  // Where places are named, the detail is their sum, so the title is enough above them.
+  return `${head} ${printable(places.length > 0 ? error.problem.title : error.message)} (${error.code})${places.join('')}`;
 }
 
 function asJson(error: unknown): string {

@@ -64,7 +64,11 @@ async function follow(
 async function get(url: URL, agent: Agent, signal: AbortSignal): Promise<Dispatcher.ResponseData> {
   try {
     // Bytes as they are: a compressed answer would be neither the file nor of the size that is declared.
-    return await request(url, { dispatcher: agent, signal, headers: { 'accept-encoding': 'identity', accept: '*/*' } });
+    const headers = { accept: '*/*', 'accept-encoding': 'identity' };
+    const response = await request(url, { dispatcher: agent, signal, headers });
+    // Whoever reads the body gets its error; that of a body that nobody reads must not end the process.
+    response.body.on('error', () => undefined);
+    return response;
   } catch (error) {
     throw callProblem(url, error, signal);
   }
@@ -83,7 +87,8 @@ async function* bounded(url: URL, body: Readable, maxBytes: number, signal: Abor
   try {
     for await (const chunk of body) {
       sizeBytes += (chunk as Uint8Array).byteLength;
-      if (sizeBytes > maxBytes) throw new UnrecoverableJobError(`expected a file of at most ${maxBytes} bytes, got more`);
+      if (sizeBytes > maxBytes)
+        throw new UnrecoverableJobError(`expected a file of at most ${maxBytes} bytes, got more`);
       yield chunk as Uint8Array;
     }
   } catch (error) {

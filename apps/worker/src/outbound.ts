@@ -1,4 +1,4 @@
-import { lookup as systemLookup, type LookupAddress, type LookupOptions } from 'node:dns';
+import { type LookupAddress, type LookupOptions, lookup as systemLookup } from 'node:dns';
 import { isIP, type LookupFunction } from 'node:net';
 import { UnrecoverableJobError } from '@spillway/worker';
 import { Agent, buildConnector } from 'undici';
@@ -40,7 +40,14 @@ function guardedLookup(permit: Permit, resolve: Resolve): LookupFunction {
       if (error) return callback(error, []);
       const permitted = found.filter(({ address }) => permit(host, address));
       const [first] = permitted;
-      if (!first) return callback(refusal(host, found.map(({ address }) => address)), []);
+      if (!first)
+        return callback(
+          refusal(
+            host,
+            found.map(({ address }) => address),
+          ),
+          [],
+        );
       if (options.all) return callback(null, permitted);
       callback(null, first.address, first.family);
     });
@@ -70,13 +77,12 @@ export function outboundUrl(text: string | URL): URL {
 }
 
 /**
- * What a failed call is told as. Connection errors carry their reason in a code, and some have no message at all; an
+ * What to throw for a failed call. Connection errors carry their reason in a code, and some have no message at all; an
  * aborted call ends with the reason of the signal.
  */
-export function callProblem(url: URL, error: unknown, signal?: AbortSignal): Error {
-  const told = signal?.aborted ? signal.reason : error;
-  if (!(told instanceof Error)) return new Error(String(told));
-  if (told !== error || told instanceof UnrecoverableJobError) return told;
-  const reason = (told as NodeJS.ErrnoException).code ?? told.message;
-  return new Error(`expected an answer from ${url.host}, got ${reason}`, { cause: told });
+export function callProblem(url: URL, error: unknown, signal: AbortSignal): unknown {
+  if (signal.aborted) return signal.reason;
+  if (error instanceof UnrecoverableJobError) return error;
+  const { code, message } = error as NodeJS.ErrnoException;
+  return new Error(`expected an answer from ${url.host}, got ${code ?? message}`, { cause: error });
 }

@@ -26,7 +26,8 @@ export const RequestHeaders = Type.Record(
     maxProperties: 50,
     propertyNames: {
       pattern: `^(?!(${RESERVED.map(anyCase).join('|')})$)${TOKEN}$`,
-      'x-expected': 'a header name, and none of the connection (Host, Content-Length, …) or of the signature (Webhook-*)',
+      'x-expected':
+        'a header name, and none of the connection (Host, Content-Length, …) or of the signature (Webhook-*)',
     },
   },
 );

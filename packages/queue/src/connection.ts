@@ -27,7 +27,15 @@ export function connectRedis(url: string, role: ConnectionRole, name: string, on
     connectionName: `spillway:${name}:${role}`,
     retryStrategy: (attempt) => Math.min(attempt * 50, RETRY_MAX_MS),
   });
-  redis.on('error', onError);
+  // One report an outage: a connection that retries every second would say the same for as long as it lasts.
+  let reported = false;
+  redis.on('ready', () => {
+    reported = false;
+  });
+  redis.on('error', (error) => {
+    if (!reported) onError(error);
+    reported = true;
+  });
   return redis;
 }
 

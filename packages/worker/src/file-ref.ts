@@ -1,10 +1,7 @@
 import { type TString, Type } from 'typebox';
 
 /** Where a job finds its bytes. */
-export type FileReference =
-  | { kind: 'file'; id: string }
-  | { kind: 'path'; path: string }
-  | { kind: 'url'; url: URL };
+export type FileReference = { kind: 'file'; id: string } | { kind: 'path'; path: string } | { kind: 'url'; url: URL };
 
 const FORMS = 'file:<id> of an upload, path:<path> under a permitted folder, or an http(s) URL';
 const PATTERN = '^(file:[0-7][0-9A-HJKMNP-TV-Z]{25}\\.[a-z0-9]{1,10}|path:.+|https?://.+)$';

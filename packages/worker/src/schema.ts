@@ -53,7 +53,9 @@ export function toJsonSchema(schema: Schema, what: string): JsonSchema {
 function withoutDefaulted(schema: JsonSchema): JsonSchema {
   const properties = schema.properties as Record<string, JsonSchema> | undefined;
   if (!properties) return schema;
-  const required = (schema.required as string[] | undefined)?.filter((name) => !('default' in (properties[name] ?? {})));
+  const required = (schema.required as string[] | undefined)?.filter(
+    (name) => !('default' in (properties[name] ?? {})),
+  );
   const nested = Object.entries(properties).map(([name, property]) => [name, withoutDefaulted(property)]);
   return { ...schema, properties: Object.fromEntries(nested), ...(required && { required }) };
 }

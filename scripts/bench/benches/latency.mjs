@@ -53,6 +53,7 @@ async function measure({ stage, system }, type, ms, workMs) {
   const meter = openMeter(system.parts(), stage.pids());
   const { latenciesMs, jobs, lost } = await load.run({ ...plan, durationMs: ms.measured });
   const reading = meter.read();
+  if (latenciesMs.length === 0) throw new Error(`Expected the ends of ${jobs} jobs, but none was seen.`);
   return {
     p50: percentile(latenciesMs, 0.5) - workMs,
     p99: percentile(latenciesMs, 0.99) - workMs,

@@ -6,6 +6,7 @@ import { encodeFailure } from '../engine/failure.ts';
 import { engineName, queueKeys } from '../engine/keys.ts';
 import { EVENTS_KEPT, KEEP_COMPLETED_S, KEEP_FAILED_S } from '../engine/limits.ts';
 import type { StoredOptions } from '../engine/record.ts';
+import { reportOthers } from '../engine/unavailable.ts';
 import { createReports, type JobReports } from './reports.ts';
 
 export type { JobReports } from './reports.ts';
@@ -92,7 +93,7 @@ export function createConsumer(setup: ConsumerSetup): Consumer {
     removeOnFail: { age: KEEP_FAILED_S },
     streams: { events: { maxLen: EVENTS_KEPT } },
   } as ConstructorParameters<typeof Worker>[2]);
-  worker.on('error', onError);
+  worker.on('error', reportOthers(onError));
   worker.on('lockRenewalFailed', (ids: string[]) => {
     for (const id of ids) worker.cancelJob(id, 'lease lost');
   });

@@ -2,6 +2,7 @@ import { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { engineName } from './keys.ts';
 import { EVENTS_KEPT } from './limits.ts';
+import { reportOthers } from './unavailable.ts';
 
 export type EngineQueue = Queue<unknown, unknown, string>;
 
@@ -23,7 +24,7 @@ export function openQueues(redis: Redis, prefix: string, onError: (error: Error)
         prefix,
         streams: { events: { maxLen: EVENTS_KEPT } },
       });
-      opened.on('error', onError);
+      opened.on('error', reportOthers(onError));
       open.set(queue, opened);
       return opened;
     },

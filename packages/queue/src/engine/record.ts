@@ -53,7 +53,12 @@ function times({ place, score }: Placement, record: JobRecord) {
 
 /** The state, and what the end left. The engine knows no cancelled jobs: they are failed ones with that reason. */
 function ending({ place }: Placement, record: JobRecord): Pick<Job, 'state' | 'result' | 'error'> {
-  if (place === 'completed') return { state: place, result: JSON.parse(record.returnvalue ?? 'null') as unknown };
+  if (place === 'completed') {
+    return {
+      state: place,
+      ...(record.returnvalue !== undefined && { result: JSON.parse(record.returnvalue) as unknown }),
+    };
+  }
   if (place !== 'failed') return { state: place };
   const error = decodeFailure(record.failedReason ?? '');
   return { state: error.code === 'cancelled' ? 'cancelled' : 'failed', error };

@@ -26,8 +26,19 @@ export async function withRedis<T>(redis: Redis, command: () => Promise<T>): Pro
     return await command();
   } catch (error) {
     if (!(error instanceof Error) || error instanceof SpillwayError) throw error;
-    const passing = PASSING.some((sign) => error.name.includes(sign) || error.message.includes(sign));
-    if (!passing) throw error;
+    if (!isPassing(error)) throw error;
     throw new SpillwayError('unavailable', 'Redis did not answer', { cause: error });
   }
+}
+
+/** Whether an error only says that Redis is away, which the connection itself reports, once an outage. */
+export function isPassing({ name, message }: Error): boolean {
+  return PASSING.some((sign) => name.includes(sign) || message.includes(sign));
+}
+
+/** Passes on what the connection does not report by itself. */
+export function reportOthers(onError: (error: Error) => void): (error: Error) => void {
+  return (error) => {
+    if (!isPassing(error)) onError(error);
+  };
 }

@@ -1,6 +1,7 @@
 import { comparePositions, type JobEvent, queueOf } from '@spillway/contracts';
 import type { Redis } from 'ioredis';
 import { queueKeys } from '../engine/keys.ts';
+import { reportOthers } from '../engine/unavailable.ts';
 import { parseEvent, type StreamEntry } from './parse-event.ts';
 
 /** What happens to jobs, in the order in which it happened in each queue. */
@@ -139,11 +140,15 @@ class StreamFeed implements Feed {
       } catch (error) {
         this.#doubt = true;
         if (this.#closed) break;
-        this.#setup.onError(error instanceof Error ? error : new Error(String(error)));
+        this.#report(error);
         await pause(RETRY_MS);
       }
     }
     this.#loop = undefined;
+  }
+
+  #report(error: unknown): void {
+    if (error instanceof Error) reportOthers(this.#setup.onError)(error);
   }
 
   async #read(queues: readonly string[]): Promise<void> {

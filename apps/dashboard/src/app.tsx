@@ -1,0 +1,90 @@
+import { createClient, type Job } from '@spillway/client';
+import { useEffect, useMemo, useState } from 'preact/hooks';
+import { openedJob, setOpenedJob } from './address.ts';
+import { readKey, storeKey } from './api-key.ts';
+import { Board } from './board.ts';
+import { SubmitPanel, type Template } from './form/submit-panel.tsx';
+import { Header } from './header.tsx';
+import { useBoard } from './hooks.ts';
+import { JobList } from './jobs/job-list.tsx';
+import { OpenedPanel } from './jobs/opened-panel.tsx';
+import { KeyPrompt } from './key-prompt.tsx';
+
+/** The page's own folder is where api answers, also under a proxy's path. */
+const BASE_URL = new URL('.', location.href).href;
+
+/** Everything below belongs to one key; another key is another client, and all state starts over. */
+export function App() {
+  const [key, setKey] = useState(readKey);
+  const [denied, setDenied] = useState(false);
+  const change = (next: string | undefined) => {
+    storeKey(next);
+    setKey(next);
+    setDenied(false);
+  };
+  if (denied) return <KeyPrompt refused={key !== undefined} onKey={change} />;
+  return <Page key={key ?? ''} apiKey={key} onDenied={() => setDenied(true)} onForget={() => change(undefined)} />;
+}
+
+interface PageProps {
+  apiKey: string | undefined;
+  onDenied: () => void;
+  onForget: () => void;
+}
+
+function Page({ apiKey, onDenied, onForget }: PageProps) {
+  const client = useMemo(() => createClient({ baseUrl: BASE_URL, key: apiKey }), [apiKey]);
+  const board = useMemo(() => new Board(client, { onDenied }), [client]);
+  const [template, setTemplate] = useState<Template | undefined>();
+  useRunning(board);
+  const view = useBoard(board);
+  const open = (id: string | undefined) => {
+    setOpenedJob(id);
+    board.open(id);
+  };
+  const submitted = (job: Job) => {
+    setOpenedJob(job.id);
+    board.add(job);
+  };
+  return (
+    <>
+      <Header client={client} view={view} onForget={apiKey === undefined ? undefined : onForget} />
+      <main class="columns">
+        <SubmitPanel client={client} template={template} onSubmitted={submitted} onDenied={onDenied} />
+        <div class="jobs">
+          {view.opened && (
+            <OpenedPanel
+              key={view.opened.id}
+              client={client}
+              authorized={apiKey !== undefined}
+              board={board}
+              opened={view.opened}
+              onClose={() => open(undefined)}
+              onReuse={({ type, input }) =>
+                setTemplate((last) => ({ type, input, revision: (last?.revision ?? 0) + 1 }))
+              }
+            />
+          )}
+          <JobList board={board} view={view} onOpen={open} />
+        </div>
+      </main>
+    </>
+  );
+}
+
+/** Starts the board, follows the address and the tab's visibility, and ends it all with the page. */
+function useRunning(board: Board): void {
+  useEffect(() => {
+    const followAddress = () => board.open(openedJob());
+    const lookAgain = () => void board.refresh();
+    followAddress();
+    board.start();
+    addEventListener('popstate', followAddress);
+    document.addEventListener('visibilitychange', lookAgain);
+    return () => {
+      removeEventListener('popstate', followAddress);
+      document.removeEventListener('visibilitychange', lookAgain);
+      board.close();
+    };
+  }, [board]);
+}

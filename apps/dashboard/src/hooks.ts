@@ -1,0 +1,27 @@
+import type { Client, ConnectionState } from '@spillway/client';
+import { useEffect, useState } from 'preact/hooks';
+import type { Board, BoardView } from './board.ts';
+
+export function useBoard(board: Board): BoardView {
+  const [, redraw] = useState(0);
+  useEffect(() => board.subscribe(() => redraw((count) => count + 1)), [board]);
+  return board.view;
+}
+
+export function useConnection({ connection }: Client): ConnectionState {
+  const [state, setState] = useState(connection.state);
+  useEffect(() => connection.onChange(setState), [connection]);
+  return state;
+}
+
+/** The time, told again every second while `running`; for what counts up on the page. */
+export function useNow(running: boolean): number {
+  const [now, setNow] = useState(Date.now);
+  useEffect(() => {
+    if (!running) return;
+    setNow(Date.now());
+    const timer = setInterval(() => setNow(Date.now()), 1000);
+    return () => clearInterval(timer);
+  }, [running]);
+  return now;
+}
