@@ -15,6 +15,8 @@ export async function bench(args) {
   try {
     const options = parseOptions(args);
     if (options.help) return void process.stdout.write(USAGE);
+    // What the setup has to say must not stand in front of the JSON.
+    if (options.json === '-') console.log = console.error;
     await prepare();
     // What it imports may just have been installed.
     const { runBenches } = await import('./run.mjs');

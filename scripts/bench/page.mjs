@@ -15,7 +15,7 @@ export function writePage(report) {
 }
 
 function blockOf(report, scenario) {
-  const run = `${scenario.title}. ${report.rounds} rounds, ${report.startedAt.slice(0, 10)}.`;
+  const run = `${scenario.title}. Rounds: ${report.rounds}; ${report.startedAt.slice(0, 10)}.`;
   return `${run}\n\n${markdownTable(scenario)}\n\n<sub>${machineLine(report.machine)}</sub>`;
 }
 

@@ -46,7 +46,7 @@ export async function runBenches(options, onStage) {
   }
 
   const report = { startedAt, quick: options.quick, rounds, machine: describeMachine(redis), scenarios };
-  print(`median [smallest..largest] of ${rounds} rounds; a ratio is the median of the rounds' ratios`);
+  print(`rounds: ${rounds}; a cell is median [smallest..largest], a ratio the median of the rounds' ratios`);
   print(machineLine(report.machine));
   const json = `${JSON.stringify(report, null, 2)}\n`;
   if (jsonToStdout) process.stdout.write(json);

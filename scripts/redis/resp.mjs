@@ -57,7 +57,7 @@ class RespConnection {
 }
 
 /**
- * Connects and logs in as the address says (`redis://user:password@host:port`, `rediss://` for TLS, checked against the system's authorities).
+ * Connects and logs in as the address says (`redis://user:password@host:port`, `rediss://` for TLS; NODE_EXTRA_CA_CERTS adds authorities).
  * @param {string} address
  * @param {number} timeoutMs for connecting and for each answer
  * @returns {Promise<RespConnection>} rejects when nothing answers or the login is refused

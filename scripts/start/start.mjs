@@ -147,6 +147,7 @@ async function restartOnChange(services, stop) {
       if ((await prepare(stop)) === 'up to date') continue;
       say('restarting …');
       await services.stop();
+      stop.throwIfAborted(); // else nobody would stop them again
       await services.start();
     } catch (error) {
       if (!stop.aborted) report(error);

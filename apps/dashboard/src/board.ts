@@ -22,6 +22,7 @@ export type OpenedJob =
   | { id: string; kind: 'missing'; why: string };
 
 const REFRESH_MS = 4_000;
+const REFRESH_SOON_MS = 500;
 const PAGE = 20;
 const LIST_MAX = 100;
 const ENDED: readonly JobState[] = ['completed', 'failed', 'cancelled'];
@@ -45,6 +46,7 @@ export class Board {
   #trouble: string | undefined;
   #totals: BoardView['totals'];
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #soon = false;
   #view: BoardView | undefined;
   #frame: number | undefined;
   #closed = false;
@@ -131,11 +133,20 @@ export class Board {
 
   async refresh(): Promise<void> {
     clearTimeout(this.#timer);
+    this.#soon = false;
     // A hidden page asks nothing; it looks again as soon as it is seen.
     if (document.visibilityState === 'visible') await this.#read();
-    if (this.#closed) return;
+    if (this.#closed || this.#soon) return;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => void this.refresh(), REFRESH_MS);
+  }
+
+  /** A job that moved changes the totals; many that move at once are one question. */
+  #refreshSoon(): void {
+    if (this.#closed || this.#soon) return;
+    this.#soon = true;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => void this.refresh(), REFRESH_SOON_MS);
   }
 
   async #read(): Promise<void> {
@@ -183,6 +194,7 @@ export class Board {
     const watch = this.#client.watch(id);
     this.#watches.set(id, watch);
     watch.onChange((watched) => {
+      if (this.#live.get(id)?.job.state !== watched.job.state) this.#refreshSoon();
       this.#live.set(id, watched);
       if (this.#opened?.id === id) this.#opened = { id, kind: 'shown', watched };
       this.#changed();

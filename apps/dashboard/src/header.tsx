@@ -11,19 +11,30 @@ interface HeaderProps {
 
 export function Header({ client, view, onForget }: HeaderProps) {
   return (
-    <header class="header">
-      <a class="brand" href="./">
-        <Mark />
-        <h1>Spillway</h1>
-      </a>
-      <Totals totals={view.totals} />
-      <Connection state={useConnection(client)} trouble={view.trouble} />
-      {onForget && (
-        <button class="button button--quiet" type="button" onClick={onForget}>
-          Forget key
-        </button>
-      )}
+    <header>
+      <div class="header">
+        <a class="brand" href="./">
+          <Mark />
+          <h1>Spillway</h1>
+        </a>
+        <Totals totals={view.totals} />
+        <Connection state={useConnection(client)} trouble={view.trouble} />
+        {onForget && (
+          <button class="button button--quiet" type="button" onClick={onForget}>
+            Forget key
+          </button>
+        )}
+      </div>
+      <Cascade />
     </header>
+  );
+}
+
+function Cascade() {
+  return (
+    <svg class="cascade" viewBox="0 0 100 12" preserveAspectRatio="none" aria-hidden="true">
+      <path d="M0 .5H34V4.2H62V7.9H81V11.5H100" />
+    </svg>
   );
 }
 

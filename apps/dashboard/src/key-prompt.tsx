@@ -1,9 +1,11 @@
-import { useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { Mark } from './header.tsx';
 
 /** Asks for an API key; shown instead of the page while the server lets nobody in without one. */
 export function KeyPrompt({ refused, onKey }: { refused: boolean; onKey: (key: string) => void }) {
   const [key, setKey] = useState('');
+  const control = useRef<HTMLInputElement>(null);
+  useEffect(() => control.current?.focus(), []);
   const submit = (event: Event) => {
     event.preventDefault();
     if (key.trim()) onKey(key.trim());
@@ -19,10 +21,10 @@ export function KeyPrompt({ refused, onKey }: { refused: boolean; onKey: (key: s
         </label>
         <input
           id="api-key"
+          ref={control}
           class="control"
           type="password"
           autocomplete="off"
-          autofocus
           spellcheck={false}
           value={key}
           aria-invalid={refused}

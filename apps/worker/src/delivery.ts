@@ -1,17 +1,15 @@
 import { UnrecoverableJobError } from '@spillway/worker';
 import { request } from 'undici';
 import type { Permit } from './addresses.ts';
-import { callProblem, openOutbound, outboundUrl, type Resolve } from './outbound.ts';
+import { callProblem, mayPass, openOutbound } from './outbound.ts';
 
 /** As much of an answer as is kept; the rest is not read. */
 const MAX_ANSWER_BYTES = 64 * 1024;
 /** As much of a refusing answer as is repeated in the error. */
 const QUOTED_CHARACTERS = 200;
-/** Refusals that may pass: too slow, in conflict, too early, too many. */
-const PASSING = new Set([408, 409, 425, 429]);
 
 export interface Call {
-  url: string;
+  url: URL;
   method: string;
   headers: Record<string, string>;
   body: string;
@@ -29,7 +27,6 @@ export interface Answer {
 interface Needs {
   permit: Permit;
   signal: AbortSignal;
-  resolve?: Resolve;
 }
 
 /**
@@ -37,19 +34,17 @@ interface Needs {
  * @throws UnrecoverableJobError where the same call would be refused again, Error where trying again may help.
  */
 export async function deliver(call: Call, needs: Needs): Promise<Answer> {
-  const url = outboundUrl(call.url);
-  const { answer, location } = await send(url, call, needs);
-  const refusal = refusalOf(url, answer, location);
+  const { answer, location } = await send(call, needs);
+  const refusal = refusalOf(call.url, answer, location);
   if (refusal) throw refusal;
   return answer;
 }
 
 async function send(
-  url: URL,
-  { method, headers, body }: Call,
-  { permit, signal, resolve }: Needs,
+  { url, method, headers, body }: Call,
+  { permit, signal }: Needs,
 ): Promise<{ answer: Answer; location: string | undefined }> {
-  const agent = openOutbound(permit, resolve);
+  const agent = openOutbound(permit);
   const startedAt = performance.now();
   try {
     const response = await request(url, { dispatcher: agent, signal, method, headers, body: body || null });
@@ -81,7 +76,7 @@ async function readStart(body: AsyncIterable<Uint8Array>): Promise<{ body: strin
 }
 
 /** Why an answer is no success, as the error to throw. Pure. */
-export function refusalOf(url: URL, answer: Pick<Answer, 'status' | 'body'>, location?: string): Error | undefined {
+function refusalOf(url: URL, answer: Pick<Answer, 'status' | 'body'>, location?: string): Error | undefined {
   const { status } = answer;
   if (status >= 200 && status < 300) return undefined;
   if (status < 400) {
@@ -91,5 +86,5 @@ export function refusalOf(url: URL, answer: Pick<Answer, 'status' | 'body'>, loc
   }
   const quote = answer.body.slice(0, QUOTED_CHARACTERS).trim();
   const message = `expected a 2xx answer from ${url.host}, got ${status}${quote && `: ${quote}`}`;
-  return status >= 500 || PASSING.has(status) ? new Error(message) : new UnrecoverableJobError(message);
+  return mayPass(status) ? new Error(message) : new UnrecoverableJobError(message);
 }

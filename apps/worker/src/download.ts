@@ -3,12 +3,10 @@ import { Readable } from 'node:stream';
 import { UnrecoverableJobError } from '@spillway/worker';
 import { type Agent, type Dispatcher, request } from 'undici';
 import type { Permit } from './addresses.ts';
-import { callProblem, openOutbound, outboundUrl, type Resolve } from './outbound.ts';
+import { callProblem, mayPass, openOutbound, outboundUrl, type Resolve } from './outbound.ts';
 
 const MAX_REDIRECTS = 3;
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
-/** Answers that may be different later; any other refusal is final. */
-const PASSING = new Set([408, 409, 425, 429]);
 
 export interface Download {
   name: string;
@@ -32,7 +30,7 @@ export async function download(
     const stream = Readable.from(bounded(at, response.body, maxBytes, signal), { objectMode: false });
     stream.once('close', () => void agent.destroy());
     return {
-      name: posix.basename(decodeURIComponent(at.pathname)) || at.hostname,
+      name: nameOf(at),
       sizeBytes: Number.isFinite(length) ? length : undefined,
       stream,
     };
@@ -78,8 +76,18 @@ function refuse(url: URL, { statusCode, body }: Dispatcher.ResponseData): void {
   if (statusCode >= 200 && statusCode < 300) return;
   body.destroy();
   const message = `expected a file from ${url.host}, got status ${statusCode}`;
-  if (statusCode >= 500 || PASSING.has(statusCode)) throw new Error(message);
+  if (mayPass(statusCode)) throw new Error(message);
   throw new UnrecoverableJobError(message);
+}
+
+function nameOf(url: URL): string {
+  const last = posix.basename(url.pathname);
+  try {
+    return decodeURIComponent(last) || url.hostname;
+  } catch {
+    // A stray percent sign; the name is for people, so it may stay as it is.
+    return last;
+  }
 }
 
 async function* bounded(url: URL, body: Readable, maxBytes: number, signal: AbortSignal): AsyncGenerator<Uint8Array> {

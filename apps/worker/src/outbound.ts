@@ -61,6 +61,14 @@ function refusal(host: string, addresses: readonly string[]): UnrecoverableJobEr
   );
 }
 
+/** Refusals that may pass: too slow, in conflict, too early, too many. */
+const PASSING = new Set([408, 409, 425, 429]);
+
+/** Whether the same call may be answered differently later. Pure. */
+export function mayPass(status: number): boolean {
+  return status >= 500 || PASSING.has(status);
+}
+
 /** An address that a job may ask for. @throws UnrecoverableJobError where it is none that can be called safely. */
 export function outboundUrl(text: string | URL): URL {
   if (typeof text === 'string' && !URL.canParse(text)) {

@@ -10,7 +10,7 @@ import { loadJob } from '../../../packages/worker/src/job-type.ts';
 export const EXAMPLES = join(__dirname, '../../../docs/examples');
 
 /** What a job reported on its way. */
-export interface Reported {
+interface Reported {
   progress: { fraction: number; message: string | undefined }[];
   log: string[];
   output: unknown[];

@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 /** Where a store keeps its files. */
 export type FileLocation = DiskLocation | S3Location;
 
-export interface DiskLocation {
+interface DiskLocation {
   kind: 'disk';
   folder: string;
 }

@@ -15,10 +15,10 @@ export class ConfigError extends Error {
  */
 export function readConfig(env: NodeJS.ProcessEnv): Config {
   const problems: string[] = [];
-  const entries = Object.entries(SETTINGS).map(([name, entry]) => [
-    name,
-    readSetting(entry as Setting<unknown>, env, problems),
-  ]);
+  const entries = Object.entries(SETTINGS).map(([name, entry]) => {
+    const value = readSetting(entry as Setting<unknown>, env, problems);
+    return [name, Array.isArray(value) ? Object.freeze([...value]) : value];
+  });
   if (problems.length > 0) throw new ConfigError(problems);
   return Object.freeze(Object.fromEntries(entries)) as Config;
 }
@@ -39,13 +39,19 @@ function readRaw(entry: Setting<unknown>, env: NodeJS.ProcessEnv): string | unde
   const file = env[`${entry.env}_FILE`];
   if (direct && file) throw new Error(`${entry.env}: expected the value or ${entry.env}_FILE, got both`);
   if (!file) return direct || undefined;
+  const content = readSecret(`${entry.env}_FILE`, file);
+  // Whoever names a file means to set something: an empty one must not leave a service without keys.
+  if (!content) throw new Error(`${entry.env}_FILE: expected a file with a value in it, got ${file}, which is empty`);
+  return content;
+}
+
+function readSecret(variable: string, file: string): string {
   try {
-    return readFileSync(file, 'utf8').trim() || undefined;
+    return readFileSync(file, 'utf8').trim();
   } catch (cause) {
-    throw new Error(
-      `${entry.env}_FILE: expected a readable file, got ${file} (${(cause as NodeJS.ErrnoException).code})`,
-      { cause },
-    );
+    throw new Error(`${variable}: expected a readable file, got ${file} (${(cause as NodeJS.ErrnoException).code})`, {
+      cause,
+    });
   }
 }
 

@@ -17,28 +17,29 @@ export interface Keys {
   verify(presented: string | undefined): Caller | undefined;
 }
 
-const ENTRY = /^([\w-]{1,64}):([a-z]+(?:\+[a-z]+)*):([0-9a-f]{64})$/;
+const ENTRY = /^([\w-]{1,64}):([a-z]+(?:\+[a-z]+)*):([0-9a-fA-F]{64})$/;
 
 /**
  * Parses SPILLWAY_KEYS. Only hashes are held: keys are long random strings, so a plain SHA-256 cannot be searched.
  * @throws ConfigError naming the entry by its position; the text itself may be a secret and is not repeated.
  */
 export function parseKeys(text: string, knownScopes: readonly string[]): Keys {
+  const words = text.split(/[\s,]+/).filter(Boolean);
+  // Taken as "no keys", a slip of the pen would open the service to everybody.
+  if (text.trim() && words.length === 0)
+    throw new ConfigError(['SPILLWAY_KEYS: expected at least one entry, got none (`npm run key` makes one)']);
   const problems: string[] = [];
-  const entries = text
-    .split(/[\s,]+/)
-    .filter(Boolean)
-    .flatMap((entry, index) => {
-      const parts = ENTRY.exec(entry);
-      const scopes = parts?.[2]?.split('+') ?? [];
-      if (parts?.[1] && parts[3] && scopes.every((scope) => knownScopes.includes(scope))) {
-        return [{ caller: { name: parts[1], scopes: new Set(scopes) }, hash: Buffer.from(parts[3], 'hex') }];
-      }
-      problems.push(
-        `SPILLWAY_KEYS: expected entry ${index + 1} to be <name>:<scopes joined by +>:<sha256 of the key in hex> with scopes out of ${knownScopes.join(', ')} (\`npm run key\` makes one)`,
-      );
-      return [];
-    });
+  const entries = words.flatMap((entry, index) => {
+    const parts = ENTRY.exec(entry);
+    const scopes = parts?.[2]?.split('+') ?? [];
+    if (parts?.[1] && parts[3] && scopes.every((scope) => knownScopes.includes(scope))) {
+      return [{ caller: { name: parts[1], scopes: new Set(scopes) }, hash: Buffer.from(parts[3], 'hex') }];
+    }
+    problems.push(
+      `SPILLWAY_KEYS: expected entry ${index + 1} to be <name>:<scopes joined by +>:<sha256 of the key in hex> with scopes out of ${knownScopes.join(', ')} (\`npm run key\` makes one)`,
+    );
+    return [];
+  });
   if (problems.length > 0) throw new ConfigError(problems);
   return { required: entries.length > 0, verify: (presented) => verify(entries, presented) };
 }
@@ -59,7 +60,7 @@ export function mayUse(caller: Caller, scope: string): boolean {
   return caller.scopes.has(scope) || caller.scopes.has('admin');
 }
 
-/** The key in an `Authorization: Bearer …` header. */
+/** The key in an `Authorization: Bearer …` header; the scheme's name may be written in any case (RFC 9110). */
 export function bearerOf(header: string | undefined): string | undefined {
-  return header?.startsWith('Bearer ') ? header.slice('Bearer '.length) : undefined;
+  return /^bearer +(\S+)$/i.exec(header ?? '')?.[1];
 }

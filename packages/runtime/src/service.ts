@@ -26,17 +26,22 @@ export async function runService(
   start: (setup: ServiceSetup) => Promise<RunningService>,
   stopMs: (config: Config) => number = () => 10_000,
 ): Promise<void> {
+  // The parent died before this process could listen for that.
+  if (process.connected === false) process.exit(0);
   const config = readConfigOrExit();
   const logger = createLogger(name, config);
   let running: RunningService | undefined;
+  let stopping = false;
   const grace = closeWithGrace({ delay: stopMs(config), logger }, async ({ signal, err }) => {
+    stopping = true;
     if (err) logger.fatal({ err }, 'stopping after an error that nothing handled');
     else logger.info({ signal }, 'stopping');
     await running?.stop();
     logger.info('stopped');
   });
-  // A parent that vanished without a signal must not leave its services behind.
-  process.once('disconnect', () => grace.close());
+  // A parent that vanished without a signal must not leave its services behind; one that sent a signal before it went
+  // must not cut their stop short.
+  process.once('disconnect', () => stopping || void grace.close());
   try {
     running = await start({ config, logger });
   } catch (error) {

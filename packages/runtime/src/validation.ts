@@ -1,6 +1,7 @@
 import { Ajv, type ErrorObject, type Options } from 'ajv';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import formats from 'ajv-formats';
+import { choicesOf, expectation, isInside, isUnion, NAMES_A_FIELD, show } from './expectation.ts';
 
 /** One thing that is wrong with a value, by the place where it is (JSON pointer). */
 export interface ValueProblem {
@@ -25,15 +26,19 @@ export const AJV_OPTIONS = {
 
 /** More problems than this in one reply help nobody. */
 const MAX_PROBLEMS = 20;
+/** A list of thousands of wrong items costs no more than its first few: errors are compared with each other. */
+const MAX_ERRORS = 200;
 
 /**
- * Compiles a JSON Schema (2020-12; draft 7 when it says so).
+ * Compiles a JSON Schema (2020-12; draft 7 when it says so). Formats that are not known are not checked.
  * @throws Error when the schema itself is not valid.
  */
 export function compileSchema(schema: object, options: { useDefaults?: boolean } = {}): Validate {
   const { $schema: dialect, ...body } = schema as { $schema?: unknown };
   const draft7 = typeof dialect === 'string' && dialect.includes('draft-07');
-  const ajv = draft7 ? new Ajv({ ...AJV_OPTIONS, ...options }) : new Ajv2020({ ...AJV_OPTIONS, ...options });
+  // Without `logger: false` Ajv writes a line to the console for every format that it does not know.
+  const settings = { ...AJV_OPTIONS, ...options, logger: false } as const;
+  const ajv = draft7 ? new Ajv(settings) : new Ajv2020(settings);
   formats.default(ajv);
   const check = ajv.compile(body);
   return (value) => (check(value) ? [] : describeErrors(check.errors ?? []));
@@ -41,23 +46,47 @@ export function compileSchema(schema: object, options: { useDefaults?: boolean }
 
 /** Ajv's errors as sentences that say what was expected and what came. `prefix` is put before each pointer. */
 export function describeErrors(errors: readonly ErrorObject[], prefix = ''): ValueProblem[] {
-  // A failed branch keyword (anyOf, oneOf, if) comes with the errors of its branches, which say more.
-  const telling = errors.filter((error) => !['anyOf', 'oneOf', 'if'].includes(error.keyword));
-  const problems = (telling.length > 0 ? telling : errors).map((error) => describe(error, prefix));
+  const considered = errors.slice(0, MAX_ERRORS);
+  const problems = considered
+    .filter((error) => !isToldElsewhere(error, considered))
+    .map((error) => describe(error, considered, prefix));
   const seen = new Set<string>();
   return problems
     .filter(({ pointer, message }) => !seen.has(pointer + message) && seen.add(pointer + message))
     .slice(0, MAX_PROBLEMS);
 }
 
-function describe(error: ErrorObject, prefix: string): ValueProblem {
+/** Whether the sentence of another error says what this one would. */
+function isToldElsewhere(error: ErrorObject, errors: readonly ErrorObject[]): boolean {
+  // These two only report that a schema inside them failed.
+  if (error.keyword === 'if' || error.keyword === 'propertyNames') return true;
+  if (isUnion(error) && !error.params.passingSchemas && choicesOf(error, errors).length === 0) {
+    return errors.some((other) => other !== error && other.instancePath.startsWith(error.instancePath));
+  }
+  return errors.some((other) => {
+    if (isUnion(other) && isInside(error, other))
+      return isUnion(error) || (error.instancePath === other.instancePath && !NAMES_A_FIELD.has(error.keyword));
+    if (other.keyword === 'contains') return isInside(error, other);
+    // A format may bring its pattern along (zod's do), and its name says more.
+    return error.keyword === 'pattern' && other.keyword === 'format' && other.parentSchema === error.parentSchema;
+  });
+}
+
+function describe(error: ErrorObject, errors: readonly ErrorObject[], prefix: string): ValueProblem {
   const at = prefix + error.instancePath;
+  const { params } = error;
   switch (error.keyword) {
     case 'required':
-      return named(`${at}/${pointerPart(error.params.missingProperty)}`, 'is required, got nothing');
+      return named(`${at}/${pointerPart(params.missingProperty)}`, 'is required, got nothing');
+    case 'dependencies':
+    case 'dependentRequired':
+      return named(
+        `${at}/${pointerPart(params.missingProperty)}`,
+        `is required beside ${params.property}, got nothing`,
+      );
     case 'additionalProperties':
     case 'unevaluatedProperties': {
-      const extra: string = error.params.additionalProperty ?? error.params.unevaluatedProperty;
+      const extra: string = params.additionalProperty ?? params.unevaluatedProperty;
       const known = Object.keys((error.parentSchema?.properties as object | undefined) ?? {});
       return named(
         `${at}/${pointerPart(extra)}`,
@@ -65,39 +94,8 @@ function describe(error: ErrorObject, prefix: string): ValueProblem {
       );
     }
     default:
-      return named(at, `expected ${expectation(error)}, got ${show(error.data)}`);
+      return named(at, `expected ${expectation(error, errors)}, got ${show(error.data)}`);
   }
-}
-
-function expectation(error: ErrorObject): string {
-  const custom: unknown = error.parentSchema?.['x-expected'];
-  if (typeof custom === 'string') return custom;
-  switch (error.keyword) {
-    case 'type':
-      return [error.params.type].flat().join(' or ');
-    case 'enum':
-      return `one of ${error.params.allowedValues.map((value: unknown) => JSON.stringify(value)).join(', ')}`;
-    case 'const':
-      return JSON.stringify(error.params.allowedValue);
-    case 'format':
-      return `text in the format ${error.params.format}`;
-    case 'pattern':
-      return `text that matches ${error.params.pattern}`;
-    case 'uniqueItems':
-      return 'items that are all different';
-    case 'minItems':
-    case 'maxItems':
-    case 'minLength':
-    case 'maxLength':
-      return counted(error);
-    default:
-      return (error.message ?? error.keyword).replace(/^must (be )?/, '');
-  }
-}
-
-function counted({ keyword, params }: ErrorObject): string {
-  const unit = keyword.endsWith('Items') ? 'items' : 'characters';
-  return `${keyword.startsWith('min') ? 'at least' : 'at most'} ${params.limit} ${unit}`;
 }
 
 function named(pointer: string, rest: string): ValueProblem {
@@ -106,13 +104,4 @@ function named(pointer: string, rest: string): ValueProblem {
 
 function pointerPart(key: string): string {
   return key.replaceAll('~', '~0').replaceAll('/', '~1');
-}
-
-/** A value as it is shown in a message: short, and never a whole payload. */
-function show(value: unknown): string {
-  if (value === undefined) return 'nothing';
-  if (Array.isArray(value)) return value.length === 0 ? 'an empty array' : `an array of ${value.length}`;
-  if (typeof value === 'object' && value !== null) return 'an object';
-  const text = JSON.stringify(value);
-  return text.length > 60 ? `${typeof value} ${text.slice(0, 57)}…` : text;
 }

@@ -1,4 +1,5 @@
 import { type TString, Type } from 'typebox';
+import { UnrecoverableJobError } from './unrecoverable.ts';
 
 /** Where a job finds its bytes. */
 export type FileReference = { kind: 'file'; id: string } | { kind: 'path'; path: string } | { kind: 'url'; url: URL };
@@ -21,11 +22,12 @@ export function FileRef(options: { title?: string; description?: string } = {}):
   });
 }
 
-/** @throws TypeError where the text is no file reference. Whether there is such a file is for whoever opens it to find out. */
+/** @throws UnrecoverableJobError where the text is no file reference. Whether there is such a file is for whoever opens it to find out. */
 export function parseFileRef(text: string): FileReference {
-  if (!new RegExp(PATTERN).test(text)) throw new TypeError(`expected ${FORMS}, got ${JSON.stringify(text)}`);
+  if (!new RegExp(PATTERN).test(text))
+    throw new UnrecoverableJobError(`expected ${FORMS}, got ${JSON.stringify(text)}`);
   if (text.startsWith('file:')) return { kind: 'file', id: text.slice('file:'.length) };
   if (text.startsWith('path:')) return { kind: 'path', path: text.slice('path:'.length) };
-  if (!URL.canParse(text)) throw new TypeError(`expected a URL, got ${JSON.stringify(text)}`);
+  if (!URL.canParse(text)) throw new UnrecoverableJobError(`expected a URL, got ${JSON.stringify(text)}`);
   return { kind: 'url', url: new URL(text) };
 }

@@ -7,7 +7,7 @@ import { drained, fill } from './fill.mjs';
 export const memory = {
   name: 'memory',
   scenarios({ quick }) {
-    const count = quick ? 10_000 : 50_000;
+    const count = quick ? 20_000 : 50_000;
     return [
       {
         id: 'memory',

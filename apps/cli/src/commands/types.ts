@@ -14,7 +14,7 @@ export async function types(session: Session, name: string | undefined): Promise
 }
 
 function describe({ type, queue, title, description }: JobType): string[] {
-  return [type, queue, oneLine(description ?? title ?? '', 70)];
+  return [type, queue, oneLine(title ?? description ?? '', 70)];
 }
 
 function oneType(session: Session, type: JobType): ExitCode {

@@ -1,5 +1,4 @@
 import type { Client } from '@spillway/client';
-import type { ComponentChildren } from 'preact';
 import { useId } from 'preact/hooks';
 import type { Complaints } from './complaints.ts';
 import type { Draft } from './draft.ts';
@@ -25,6 +24,7 @@ export interface ControlAttributes {
   id: string;
   'aria-describedby'?: string;
   'aria-invalid'?: true;
+  'aria-required'?: true;
 }
 
 type Of<K extends Field['kind']> = Extract<Field, { kind: K }>;
@@ -35,13 +35,14 @@ export function FieldView(props: FieldProps) {
   const id = useId();
   const complaint = context.complaints.at.get(field.pointer)?.join(' ');
   if (field.kind === 'group') return <Group {...props} field={field} complaint={complaint} id={id} />;
+  const isSet = field.kind === 'choices' || field.kind === 'list';
   const describedBy = [field.description && `${id}-about`, complaint && `${id}-complaint`].filter(Boolean).join(' ');
   const attributes: ControlAttributes = {
     id,
     ...(describedBy && { 'aria-describedby': describedBy }),
     ...(complaint && { 'aria-invalid': true }),
+    ...(isWanted(field) && !isSet && { 'aria-required': true }),
   };
-  const isSet = field.kind === 'choices' || field.kind === 'list';
   const Box = isSet ? 'fieldset' : 'div';
   const { 'aria-describedby': about } = attributes;
   return (
@@ -69,20 +70,32 @@ function Complaint({ id, text }: { id: string; text: string | undefined }) {
 
 function Label({ field, id, as }: { field: Field; id: string; as: 'label' | 'legend' }) {
   const hint = hintOf(field);
-  const content: ComponentChildren = (
+  const remarks = (
     <>
-      <span>{field.title}</span>
       {field.title !== field.name && field.name && <code class="field__name">{field.name}</code>}
-      {field.required && field.fallback === undefined && <span class="field__required">required</span>}
+      {isWanted(field) && <span class="field__required">required</span>}
       {hint && <span class="field__hint">{hint}</span>}
     </>
   );
-  if (as === 'legend') return <legend class="field__label">{content}</legend>;
+  if (as === 'legend') {
+    return (
+      <legend class="field__label">
+        <span>{field.title}</span>
+        {remarks}
+      </legend>
+    );
+  }
+  // Remarks stand beside the label, not in it: a control's name is what it is called, no more.
   return (
-    <label class="field__label" for={id}>
-      {content}
-    </label>
+    <div class="field__label">
+      <label for={id}>{field.title}</label>
+      {remarks}
+    </div>
   );
+}
+
+function isWanted({ required, fallback }: Field): boolean {
+  return required && fallback === undefined;
 }
 
 /** The limits of a number or list, e.g. `1 – 100`. */
@@ -225,6 +238,7 @@ function Choices({ field, draft, onChange, attributes }: ControlProps<Of<'choice
 }
 
 function wordFor(value: unknown): string {
+  if (typeof value === 'boolean') return value ? 'yes' : 'no';
   if (typeof value !== 'string') return JSON.stringify(value);
   return /^\s*$/.test(value) ? JSON.stringify(value) : value;
 }

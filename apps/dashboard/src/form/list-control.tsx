@@ -16,7 +16,7 @@ export function ListControl({ field, draft, onChange, context, attributes, rende
   const full = field.most !== undefined && items.length >= field.most;
   const set = (index: number, value: Draft) => onChange(items.with(index, value));
   return (
-    <div class={`list list--${field.item.kind}`}>
+    <div class={`list ${isNarrow(field.item) ? 'list--narrow' : ''}`}>
       {items.map((item, index) => {
         const pointer = `${field.pointer}/${index}`;
         const complaint = context.complaints.at.get(pointer)?.join(' ');
@@ -51,6 +51,10 @@ export function ListControl({ field, draft, onChange, context, attributes, rende
       </button>
     </div>
   );
+}
+
+function isNarrow(item: Field): boolean {
+  return item.kind === 'number' || (item.kind === 'text' && item.short);
 }
 
 function itemAttributes(id: string, complaint: string | undefined): ControlAttributes {

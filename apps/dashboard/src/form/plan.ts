@@ -18,7 +18,12 @@ interface Common {
 /** How one part of the input is asked for. `json` is for everything that has no control of its own. */
 export type Field = Common &
   (
-    | { kind: 'text'; input: 'text' | 'url' | 'email' | 'date' | 'datetime-local' | 'password'; multiline: boolean }
+    | {
+        kind: 'text';
+        input: 'text' | 'url' | 'email' | 'date' | 'datetime-local' | 'password';
+        multiline: boolean;
+        short: boolean;
+      }
     | { kind: 'number'; integer: boolean; minimum: number | undefined; maximum: number | undefined }
     | { kind: 'boolean' }
     | { kind: 'choice'; choices: readonly unknown[] }
@@ -58,6 +63,8 @@ const DEPTH_MAX = 4;
 /** Keywords that change what is valid in ways a control cannot show. */
 const BEYOND_CONTROLS = ['allOf', 'if', 'not', 'patternProperties', 'dependentSchemas', 'prefixItems', 'propertyNames'];
 
+/** Texts that are no longer than this stand side by side in a list. */
+const SHORT_MAX = 60;
 /** Text fields longer than this get several lines. */
 const ONE_LINE_MAX = 300;
 
@@ -104,7 +111,10 @@ function controlFor(schema: Schema, place: Place): Control {
       return { kind: 'number', integer: schema.type === 'integer', minimum, maximum };
     }
     case 'boolean':
-      return { kind: 'boolean' };
+      // A switch has no position for "left out", which may mean something else than "no".
+      return place.required || schema.default !== undefined
+        ? { kind: 'boolean' }
+        : { kind: 'choice', choices: [true, false] };
     case 'array':
       return listControl(schema, place);
     case 'object':
@@ -122,7 +132,7 @@ function textControl(schema: Schema): Control {
   const format = control === 'password' ? 'password' : schema.format;
   const input = INPUTS[format as keyof typeof INPUTS] ?? 'text';
   const multiline = control === 'multiline' || isProse(schema);
-  return { kind: 'text', input, multiline };
+  return { kind: 'text', input, multiline, short: (schema.maxLength ?? ONE_LINE_MAX) <= SHORT_MAX };
 }
 
 /** Room for more than a line or two, and no form that the text must have. */

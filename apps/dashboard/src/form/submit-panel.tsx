@@ -1,6 +1,7 @@
 import { ApiError, type Client, type Job, type JobType } from '@spillway/client';
 import { useEffect, useState } from 'preact/hooks';
 import { JobForm } from './job-form.tsx';
+import { planForm } from './plan.ts';
 
 /** A job whose type and input the form is to start from. */
 export interface Template {
@@ -26,7 +27,7 @@ export function SubmitPanel({ client, template, onSubmitted, onDenied }: SubmitP
   useEffect(() => {
     if (template) setChosen(template.type);
   }, [template]);
-  const type = types?.find(({ type: name }) => name === chosen) ?? types?.[0];
+  const type = types?.find(({ type: name }) => name === chosen) ?? easiest(types ?? []);
   const given = template && template.type === type?.type ? template : undefined;
   return (
     <section class="panel submit" aria-labelledby="submit-heading">
@@ -48,6 +49,15 @@ export function SubmitPanel({ client, template, onSubmitted, onDenied }: SubmitP
       )}
     </section>
   );
+}
+
+/** The first type that can be submitted as its form comes up, so that the first click is a job that runs. */
+function easiest(types: readonly JobType[]): JobType | undefined {
+  const ready = types.find(({ input }) => {
+    const form = planForm(input);
+    return form.kind === 'group' && form.fields.every(({ required, fallback }) => !required || fallback !== undefined);
+  });
+  return ready ?? types[0];
 }
 
 function useTypes(client: Client, onDenied: () => void): readonly JobType[] | undefined {

@@ -13,7 +13,7 @@ interface JobListProps {
   onOpen: (id: string) => void;
 }
 
-const FILTERS: readonly Filter[] = ['all', 'active', 'waiting', 'delayed', 'completed', 'failed', 'cancelled'];
+const FILTERS: readonly Filter[] = ['all', 'waiting', 'delayed', 'active', 'completed', 'failed', 'cancelled'];
 
 export function JobList({ board, view, onOpen }: JobListProps) {
   const [filter, setFilter] = useState<Filter>('all');
@@ -26,23 +26,15 @@ export function JobList({ board, view, onOpen }: JobListProps) {
     <section class="list-panel" aria-labelledby="jobs-heading">
       <div class="list-panel__head">
         <h2 id="jobs-heading">Jobs</h2>
-        <div class="filters">
-          <label class="visually-hidden" for="filter">
-            Show
-          </label>
-          <select
-            id="filter"
-            class="control control--inline"
-            value={filter}
-            onChange={({ currentTarget }) => choose(currentTarget.value as Filter)}
-          >
-            {FILTERS.map((name) => (
-              <option key={name} value={name}>
+        <ul class="filters" aria-label="Show">
+          {FILTERS.map((name) => (
+            <li key={name}>
+              <button class="filters__one" type="button" aria-pressed={name === filter} onClick={() => choose(name)}>
                 {name}
-              </option>
-            ))}
-          </select>
-        </div>
+              </button>
+            </li>
+          ))}
+        </ul>
       </div>
       {view.jobs.length === 0 ? (
         <Empty filter={filter} />
@@ -94,7 +86,7 @@ function Row({ job, now, open, onOpen }: RowProps) {
           {job.type}
           <span class="visually-hidden">, {job.state}</span>
         </span>
-        <span class="row__message">{summaryOf(job)}</span>
+        <span class="row__message">{summaryOf(job) ?? <code>{job.id.slice(-8)}</code>}</span>
         <span class="row__progress">
           {job.state === 'active' ? (
             <ProgressBar job={job} label={`Progress of ${job.type}`} size="thin" />
@@ -113,9 +105,10 @@ function Row({ job, now, open, onOpen }: RowProps) {
   );
 }
 
-function summaryOf({ state, error, progress, attempt, attempts }: Job): string {
+/** What there is to say of a job on its line; nothing of one that simply went well. */
+function summaryOf({ state, error, progress, attempt, attempts }: Job): string | undefined {
   if (error) return error.message;
-  if (state === 'completed') return '';
+  if (state === 'completed') return undefined;
   if (state === 'active' || attempt > 0) return progress?.message ?? `attempt ${attempt} of ${attempts}`;
   return state;
 }

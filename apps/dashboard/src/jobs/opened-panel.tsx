@@ -24,7 +24,7 @@ interface OpenedPanelProps {
 
 /** One job, looked at closely and live. */
 export function OpenedPanel({ client, authorized, board, opened, onClose, onReuse }: OpenedPanelProps) {
-  const panel = useScrolledIntoView();
+  const panel = useScrolledIntoView(opened.kind !== 'loading');
   return (
     <section class="panel opened" ref={panel} aria-label="Opened job" tabIndex={-1}>
       {opened.kind === 'loading' && <p class="quiet">Looking for {opened.id}…</p>}
@@ -42,12 +42,13 @@ export function OpenedPanel({ client, authorized, board, opened, onClose, onReus
 }
 
 /** Where the columns stand one above the other, a job that is opened would else appear out of sight. */
-function useScrolledIntoView() {
+function useScrolledIntoView(ready: boolean) {
   const panel = useRef<HTMLElement>(null);
   useEffect(() => {
+    if (!ready) return;
     const { top = 0 } = panel.current?.getBoundingClientRect() ?? {};
     if (top > innerHeight * 0.6 || top < 0) panel.current?.scrollIntoView({ block: 'start' });
-  }, []);
+  }, [ready]);
   return panel;
 }
 
@@ -102,11 +103,15 @@ function useTitle(job: Job): void {
 function Progress({ watched: { job } }: { watched: WatchedJob }) {
   const now = useNow(job.finishedAt === undefined);
   const fraction = fractionOf(job);
+  // A job that ended without a word about its progress has no figure to show.
+  const bare = fraction === undefined && job.finishedAt !== undefined;
   return (
-    <div class={`stage stage--${job.state}`}>
-      <p class="stage__percent" aria-hidden="true">
-        {fraction === undefined ? <span class="stage__none">–</span> : <Percent fraction={fraction} />}
-      </p>
+    <div class={`stage stage--${job.state} ${bare ? 'stage--bare' : ''}`}>
+      {!bare && (
+        <p class="stage__percent" aria-hidden="true">
+          {fraction === undefined && job.state === 'active' ? '…' : <Percent fraction={fraction ?? 0} />}
+        </p>
+      )}
       <div class="stage__side">
         <p class="stage__state">
           <span role="status">
@@ -119,9 +124,9 @@ function Progress({ watched: { job } }: { watched: WatchedJob }) {
           )}
           <span>{timingOf(job, now)}</span>
         </p>
-        <p class="stage__message">{job.error ? '' : job.progress?.message}</p>
+        {!bare && <p class="stage__message">{job.error ? '' : job.progress?.message}</p>}
       </div>
-      <ProgressBar job={job} label={`Progress of ${job.type}`} size="full" />
+      {!bare && <ProgressBar job={job} label={`Progress of ${job.type}`} size="full" />}
       {job.error && (
         <div class="notice notice--bad">
           <p>{job.error.message}</p>

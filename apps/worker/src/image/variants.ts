@@ -1,7 +1,7 @@
 import { parse } from 'node:path';
 import { type FileStore, fileRef, fileUrl } from '@spillway/files';
 import { UnrecoverableJobError } from '@spillway/worker';
-import sharp, { type Sharp } from 'sharp';
+import sharp, { type AvifOptions, type Sharp } from 'sharp';
 
 export const FORMATS = ['avif', 'webp', 'jpeg', 'png'] as const;
 export type Format = (typeof FORMATS)[number];
@@ -10,6 +10,9 @@ export type Format = (typeof FORMATS)[number];
 const READABLE = new Set(['jpeg', 'png', 'webp', 'heif', 'gif', 'tiff']);
 /** A small file can hold a picture of any size; 100 megapixels need about 400 MB while they are worked on. */
 const MAX_PIXELS = 100_000_000;
+
+/** sharp's default effort for AVIF is 4, which takes five times as long and saves 5 % of the bytes. */
+const ENCODING: Partial<Record<Format, AvifOptions>> = { avif: { effort: 3 } };
 
 export interface Picture {
   name: string;
@@ -50,7 +53,7 @@ export async function saveVariant(
       .resize({ width, withoutEnlargement: true })
       // JPEG has no transparency, and black is what it would show instead.
       .flatten(format === 'jpeg' ? { background: 'white' } : false)
-      .toFormat(format, { ...(quality !== undefined && { quality }) })
+      .toFormat(format, { ...ENCODING[format], ...(quality !== undefined && { quality }) })
       .toBuffer({ resolveWithObject: true }),
   );
   const name = `${parse(picture.name).name}-${width}.${format}`;

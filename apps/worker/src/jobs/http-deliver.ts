@@ -1,6 +1,7 @@
 import { defineJob } from '@spillway/worker';
 import { Type } from 'typebox';
 import { deliver } from '../delivery.ts';
+import { outboundUrl } from '../outbound.ts';
 import { RequestHeaders } from '../request-headers.ts';
 import { settings } from '../settings.ts';
 import { webhookHeaders } from '../signature.ts';
@@ -32,7 +33,8 @@ export const httpDeliver = defineJob({
   }),
   async run({ id, attempt, input, signal, progress, log }) {
     const { permit, signingKey } = settings();
-    const { url, method } = input;
+    const { method } = input;
+    const url = outboundUrl(input.url);
     const body = input.body === undefined ? '' : JSON.stringify(input.body);
     const headers = {
       'content-type': 'application/json',
@@ -41,9 +43,9 @@ export const httpDeliver = defineJob({
       ...webhookHeaders({ id, body, timestampSeconds: Math.floor(Date.now() / 1000) }, signingKey),
     };
     if (!signingKey) log('not signed: SPILLWAY_DELIVER_SECRET is not set');
-    progress(0, `${method} ${new URL(url).host}, attempt ${attempt}`);
+    progress(0, `${method} ${url.host}, attempt ${attempt}`);
     const answer = await deliver({ url, method, headers, body }, { permit, signal });
-    log(`${method} ${new URL(url).host}: ${answer.status} in ${answer.durationMs} ms`);
+    log(`${method} ${url.host}: ${answer.status} in ${answer.durationMs} ms`);
     progress(1, `answered ${answer.status}`);
     return answer;
   },

@@ -79,7 +79,7 @@ test('a receiver that cannot be reached is tried again, and says why', async () 
 
 test('a private address is refused for good, and nothing is sent', async () => {
   const server = await serve((_request, response) => response.end());
-  const call = { url: server.origin, method: 'POST', headers: {}, body: '' };
+  const call = { url: new URL(server.origin), method: 'POST', headers: {}, body: '' };
   const { signal } = new AbortController();
   const refused = deliver(call, { permit: parsePermit([]), signal });
   await expect(refused).rejects.toThrow('SPILLWAY_ALLOW_PRIVATE can permit it');
@@ -97,6 +97,7 @@ test('ends with the reason when it is aborted', async () => {
 
 test.each([
   [{ url: 'ftp://host/' }, '/url expected an http(s) URL, got "ftp://host/"'],
+  [{ url: 'https://' }, 'expected an http(s) URL, got "https://"'],
   [{ url: 'https://user:pw@host/' }, 'expected a URL without user name and password'],
   [{ url: 'https://host/', headers: { Host: 'other' } }, 'expected a header name, and none of the connection'],
   [{ url: 'https://host/', headers: { 'Webhook-Signature': 'v1,x' } }, 'expected a header name, and none of'],

@@ -61,8 +61,12 @@ export interface ConsumerSetup {
  */
 const LEASE_MS = 10_000;
 const STALLED_CHECK_MS = 5000;
+/** Pause before the engine asks Redis again after it was away; its default of 15 s would outlast the lease. */
+const RETRY_MS = 1000;
 /** How often a job may lose its worker before it counts as the job's fault; a lost reply costs one too. */
 const MAX_LOST_WORKERS = 3;
+/** A signal that stays silent; the engine always brings its own. */
+const NEVER = new AbortController().signal;
 /** After the deadline, how long handing back may take before the leases are simply left to run out. */
 const HAND_BACK_MS = 1000;
 
@@ -74,6 +78,8 @@ export function makeWorkerId(): string {
 export function createConsumer(setup: ConsumerSetup): Consumer {
   const { queue, redis, prefix, onError } = setup;
   const running = new Map<string, { handBack: () => void }>();
+  /** Set at the deadline of a stop. The engine may still bring a job that it was fetching when it was told to close. */
+  let handingBack = false;
   const reports = createReports({
     redis,
     keys: queueKeys(prefix, queue),
@@ -89,6 +95,7 @@ export function createConsumer(setup: ConsumerSetup): Consumer {
     lockDuration: LEASE_MS,
     stalledInterval: STALLED_CHECK_MS,
     maxStalledCount: MAX_LOST_WORKERS,
+    runRetryDelay: RETRY_MS,
     removeOnComplete: { age: KEEP_COMPLETED_S },
     removeOnFail: { age: KEEP_FAILED_S },
     streams: { events: { maxLen: EVENTS_KEPT } },
@@ -98,18 +105,20 @@ export function createConsumer(setup: ConsumerSetup): Consumer {
     for (const id of ids) worker.cancelJob(id, 'lease lost');
   });
 
+  // The engine hands over a signal only to a function that declares three parameters, and a default would hide them.
   async function processJob(
     job: EngineJob<unknown, unknown, string>,
-    token = '',
-    signal = new AbortController().signal,
+    token?: string,
+    signal?: AbortSignal,
   ): Promise<unknown> {
     const id = job.id ?? '';
-    const jobReports = reports.open(id, token);
+    if (handingBack) return handBack(job, token);
+    const jobReports = reports.open(id, token ?? '');
     const handedBack = new Promise<'handed back'>((resolve) =>
       running.set(id, { handBack: () => resolve('handed back') }),
     );
     try {
-      const outcome = await Promise.race([setup.run(toLease(job, queue, signal, jobReports)), handedBack]);
+      const outcome = await Promise.race([setup.run(toLease(job, queue, signal ?? NEVER, jobReports)), handedBack]);
       await jobReports.flush();
       if (outcome === 'handed back') return await handBack(job, token);
       return settle(outcome);
@@ -125,7 +134,10 @@ export function createConsumer(setup: ConsumerSetup): Consumer {
     },
     ready: () => worker.waitUntilReady().then(() => undefined),
     stop(finishMs) {
-      stopping ??= stop(worker, running, finishMs);
+      stopping ??= stop(worker, finishMs, () => {
+        handingBack = true;
+        for (const { handBack } of running.values()) handBack();
+      });
       return stopping;
     },
   };
@@ -160,22 +172,22 @@ function settle(outcome: Outcome): unknown {
 }
 
 /** Puts the job back to the front of the line, its attempt unspent. */
-async function handBack(job: EngineJob<unknown, unknown, string>, token: string): Promise<never> {
+async function handBack(job: EngineJob<unknown, unknown, string>, token: string | undefined): Promise<never> {
   await job.moveToWait(token);
   throw new WaitingError();
 }
 
 async function stop(
   worker: Worker<unknown, unknown, string>,
-  running: Map<string, { handBack: () => void }>,
   finishMs: number,
+  handBackAll: () => void,
 ): Promise<void> {
   const closed = worker.close();
   // Waiting for jobs, and for a Redis that may be away, are the only reasons why closing takes time.
   closed.catch(() => undefined);
   if (await settledWithin(closed, finishMs)) return;
   worker.cancelAllJobs('the worker stops');
-  for (const { handBack } of running.values()) handBack();
+  handBackAll();
   await settledWithin(closed, HAND_BACK_MS);
 }
 

@@ -63,13 +63,14 @@ class StreamFeed implements Feed {
   #stale = false;
   /** The connection's id in Redis, by which its wait can be ended; unknown while it is not connected. */
   #readerId: number | undefined;
-  /** Set after a read failed: the stream may have been trimmed or rolled back meanwhile. */
+  /** Set when the connection was lost or the reader lags: the stream may have been trimmed or rolled back meanwhile. */
   #doubt = false;
 
   constructor(setup: Parameters<typeof createFeed>[0]) {
     this.#setup = setup;
     setup.reads.on('close', () => {
       this.#readerId = undefined;
+      this.#doubt = true;
     });
   }
 
@@ -134,8 +135,10 @@ class StreamFeed implements Feed {
       const queues = [...this.#queues.keys()];
       try {
         this.#readerId ??= await this.#setup.reads.client('ID');
-        if (this.#doubt) await this.#checkContinuity(queues);
-        this.#doubt = false;
+        if (this.#doubt) {
+          this.#doubt = false;
+          await this.#checkContinuity(queues);
+        }
         await this.#read(queues);
       } catch (error) {
         this.#doubt = true;
@@ -163,6 +166,8 @@ class StreamFeed implements Feed {
       ...keys,
       ...positions,
     );
+    // The connection was lost while we waited, and asked again by itself: what came may begin behind a gap.
+    if (this.#doubt) return;
     for (const [key, entries] of (replies ?? []) as [string, StreamEntry[]][]) {
       const queue = queues[keys.indexOf(key)];
       if (queue) this.#deliver(queue, entries);

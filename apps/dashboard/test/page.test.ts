@@ -1,0 +1,171 @@
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { type Spillway, startSpillway } from '@spillway/testkit';
+import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
+
+const PROGRAM = process.env.CHROMIUM ?? '/usr/bin/chromium';
+const PHOTO = fileURLToPath(new URL('../../../docs/examples/photo.jpg', import.meta.url));
+const SITE = fileURLToPath(new URL('../dist/site/index.html', import.meta.url));
+
+/** The browser must ask nobody but us, also for its own ends. */
+const QUIET = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
+
+if (!existsSync(PROGRAM)) {
+  console.warn(`The page is not tested: no browser at ${PROGRAM}. Install Chromium, or name it by CHROMIUM=<path>.`);
+}
+const withBrowser = existsSync(PROGRAM) ? describe : describe.skip;
+
+withBrowser('the page', () => {
+  let spillway: Spillway;
+  let browser: Browser;
+
+  beforeAll(async () => {
+    if (!existsSync(SITE)) throw new Error('expected the page to be built: run `npm run build`');
+    [spillway, browser] = await Promise.all([
+      startSpillway(),
+      chromium.launch({ executablePath: PROGRAM, headless: true, args: QUIET }),
+    ]);
+  }, 60_000);
+
+  afterAll(async () => {
+    await browser?.close();
+    await spillway?.[Symbol.asyncDispose]();
+  });
+
+  test('submits a job through the form and shows its bar move until it is complete', async () => {
+    await using visit = await open(browser, spillway.url);
+    const { page } = visit;
+    await page.getByLabel('Type').selectOption('demo.steps');
+    await page.getByLabel('steps', { exact: true }).fill('12');
+    await page.getByLabel('stepMs').fill('60');
+    const bar = barOf(page);
+    const moves = recordMoves(page);
+    await page.getByRole('button', { name: 'Submit job' }).click();
+
+    await page.getByRole('status').getByText('completed').waitFor();
+    expect(await bar.getAttribute('aria-valuenow')).toBe('100');
+    const values = await moves();
+    expect(values.length).toBeGreaterThan(3);
+    expect(values).toEqual(values.toSorted((a, b) => a - b));
+    expect(await page.getByRole('list', { name: 'Log' }).getByText('step 12 of 12 done').count()).toBe(1);
+    expect(new URL(page.url()).searchParams.get('job')).toMatch(/^demo\./);
+    expect(visit.trouble).toEqual([]);
+  });
+
+  test('uploads a photo and shows the pictures that were made of it', async () => {
+    await using visit = await open(browser, spillway.url);
+    const { page } = visit;
+    await page.getByLabel('Type').selectOption('image.variants');
+    await page.locator('input[type=file]').setInputFiles(PHOTO);
+    await page.getByText('uploaded').waitFor();
+    await page.getByRole('button', { name: 'Remove widths 3' }).click();
+    await page.getByRole('button', { name: 'Submit job' }).click();
+
+    await page.getByRole('status').getByText('completed').waitFor({ timeout: 25_000 });
+    const pictures = page.locator('figure img');
+    await waitUntil(page, () =>
+      [...document.querySelectorAll('figure img')].every((image) => (image as HTMLImageElement).naturalWidth > 0),
+    );
+    expect(await pictures.count()).toBe(6);
+    expect(visit.trouble).toEqual([]);
+  });
+
+  test('says at the field what the server did not accept', async () => {
+    await using visit = await open(browser, spillway.url);
+    const { page } = visit;
+    await page.getByLabel('Type').selectOption('demo.steps');
+    const steps = page.getByLabel('steps', { exact: true });
+    await steps.fill('many');
+    await page.getByRole('button', { name: 'Submit job' }).click();
+
+    await page.getByText('Expected integer, got "many"').waitFor();
+    expect(await steps.getAttribute('aria-invalid')).toBe('true');
+    expect(await steps.evaluate((control) => control === document.activeElement)).toBe(true);
+    expect(new URL(page.url()).search).toBe('');
+  });
+
+  test('shows a job by its address, and runs one that failed again', async () => {
+    const id = await submit(spillway.url, { type: 'demo.steps', input: { steps: 3, stepMs: 20, failAt: 2 } });
+    await using visit = await open(browser, `${spillway.url}/?job=${encodeURIComponent(id)}`);
+    const { page } = visit;
+    await page.getByRole('region', { name: 'Opened job' }).getByText('step 2 failed, as it was asked to').waitFor();
+    await page.getByRole('button', { name: 'Retry' }).click();
+    await page.getByText('attempt 2 of 2').waitFor();
+  });
+
+  test('says so when the address names no job', async () => {
+    await using visit = await open(browser, `${spillway.url}/?job=demo.01JD2V9K8Q4W5X6Y7Z8A9B0C1D`);
+    await visit.page.getByText('cannot be shown').waitFor();
+  });
+});
+
+interface Visit extends AsyncDisposable {
+  page: Page;
+  /** Requests that left the origin, errors of the page, and what its policy refused. */
+  trouble: string[];
+}
+
+async function open(browser: Browser, address: string): Promise<Visit> {
+  const context: BrowserContext = await browser.newContext();
+  const page = await context.newPage();
+  page.setDefaultTimeout(15_000);
+  const { origin, host } = new URL(address);
+  const trouble: string[] = [];
+  page.on('request', (request) => {
+    const url = new URL(request.url());
+    if (url.protocol.startsWith('http') && url.origin !== origin) trouble.push(`request to ${url}`);
+  });
+  page.on('websocket', (socket) => {
+    if (new URL(socket.url()).host !== host) trouble.push(`connection to ${socket.url()}`);
+  });
+  page.on('pageerror', (error) => trouble.push(String(error)));
+  page.on('console', (message) => {
+    if (message.type() === 'error') trouble.push(message.text());
+  });
+  await page.goto(address);
+  await page.getByLabel('Type').waitFor();
+  return { page, trouble, [Symbol.asyncDispose]: () => context.close() };
+}
+
+function barOf(page: Page) {
+  return page.getByRole('region', { name: 'Opened job' }).getByRole('progressbar');
+}
+
+/** Watches the opened job's bar from now on; the returned function gives the values that it showed, each once. */
+function recordMoves(page: Page): () => Promise<number[]> {
+  const recording = page.evaluate(() => {
+    const seen: number[] = [];
+    Object.assign(globalThis, { seenValues: seen });
+    const look = () => {
+      const bar = document.querySelector('.opened [role=progressbar]');
+      const value = Number(bar?.getAttribute('aria-valuenow') ?? Number.NaN);
+      if (!Number.isNaN(value) && value !== seen.at(-1)) seen.push(value);
+    };
+    new MutationObserver(look).observe(document.body, { subtree: true, childList: true, attributes: true });
+  });
+  return async () => {
+    await recording;
+    return page.evaluate(() => (globalThis as unknown as { seenValues: number[] }).seenValues);
+  };
+}
+
+async function waitUntil(page: Page, condition: () => boolean): Promise<void> {
+  await page.waitForFunction(condition);
+}
+
+async function submit(url: string, body: unknown): Promise<string> {
+  const response = await fetch(`${url}/v1/jobs`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  });
+  return ((await response.json()) as { id: string }).id;
+}
