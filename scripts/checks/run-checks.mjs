@@ -4,6 +4,7 @@ import { report } from '../say.mjs';
 import { prepareTools } from '../setup/prepare.mjs';
 import { projectFolder } from '../setup/project.mjs';
 import { lockProblems, readLock } from './lock-file.mjs';
+import { checkOpenApi } from './openapi.mjs';
 
 /** @typedef {{ name: string, run: () => Promise<import('../process/run.mjs').Ended> }} Check */
 
@@ -17,8 +18,13 @@ const CHECKS = [
   { name: 'types of the tests', run: () => tool('typescript', 'tsc', ['-p', 'tsconfig.test.json', '--noEmit']) },
   { name: 'types of the scripts', run: () => tool('typescript', 'tsc', ['-p', 'scripts/tsconfig.json']) },
   { name: 'dead code and dependencies (knip)', run: () => tool('knip', 'knip', ['--no-progress']) },
-  { name: 'workspace packages (sherif)', run: () => tool('sherif', 'sherif', []) },
+  // A pinned package manager would bind whoever uses corepack; any npm that comes with Node will do.
+  {
+    name: 'workspace packages (sherif)',
+    run: () => tool('sherif', 'sherif', ['--ignore-rule', 'root-package-manager-field']),
+  },
   { name: 'lock file is complete', run: checkLock },
+  { name: 'contract (redocly)', run: checkOpenApi },
 ];
 
 /** `npm run check`: runs every check, also after one has failed. Owns the process and its exit code. */

@@ -7,8 +7,8 @@ import { registerErrors } from './plugins/errors.ts';
 import { registerLive } from './plugins/live.ts';
 import { registerMetrics } from './plugins/metrics.ts';
 import { registerOpenApi } from './plugins/openapi.ts';
+import { registerPages } from './plugins/pages.ts';
 import { makeRequestId, registerRequestId } from './plugins/request-id.ts';
-import { registerSite } from './plugins/site.ts';
 import { registerRoutes } from './routes/index.ts';
 import type { Services } from './services.ts';
 
@@ -49,10 +49,11 @@ export async function buildApp(setup: AppSetup): Promise<App> {
   registerErrors(app);
   registerAccess(app, setup);
   registerMetrics(app, setup.services.metrics);
-  await registerOpenApi(app);
-  // Before the routes: multipart parsing, which one of them registers, must not reach what is forwarded.
+  // Before the contract, which is about calls, and before the routes: multipart parsing, which one of them registers, must
+  // not reach what is forwarded.
   await registerLive(app, setup.statusUrl);
+  await registerOpenApi(app);
   await registerRoutes(app, setup.services);
-  await registerSite(app);
+  await registerPages(app);
   return app;
 }

@@ -35,6 +35,7 @@ async function start({ config, logger }: ServiceSetup): Promise<RunningService> 
   const listener = createEndListener();
   const feed = createFeed({ reads, commands: redis, prefix, listener, onError });
   const catalogue = createCatalogue(registry);
+  const files = openFileStore({ location: config.files, maxBytes: config.fileLimitBytes });
 
   const app = await buildApp({
     config,
@@ -46,7 +47,7 @@ async function start({ config, logger }: ServiceSetup): Promise<RunningService> 
       reader,
       registry,
       catalogue,
-      files: openFileStore({ location: config.files, maxBytes: config.fileLimitBytes }),
+      files,
       metrics: createMetrics({ queues: catalogue.queues, reader, workers: registry }),
       waitForEnd: createWaitForEnd(feed, listener, reader),
       readiness: () => checkReadiness({ redis: () => redis.ping() }),
@@ -59,6 +60,7 @@ async function start({ config, logger }: ServiceSetup): Promise<RunningService> 
       await app.close();
       await feed.close();
       await producer.close();
+      await files.close();
       await closeRedis(redis);
     },
   };

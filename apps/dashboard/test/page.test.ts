@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { type Spillway, startSpillway } from '@spillway/testkit';
@@ -29,10 +30,9 @@ withBrowser('the page', () => {
 
   beforeAll(async () => {
     if (!existsSync(SITE)) throw new Error('expected the page to be built: run `npm run build`');
-    [spillway, browser] = await Promise.all([
-      startSpillway(),
-      chromium.launch({ executablePath: PROGRAM, headless: true, args: QUIET }),
-    ]);
+    // One after the other: where one fails, the other must still be closed.
+    browser = await chromium.launch({ executablePath: PROGRAM, headless: true, args: QUIET });
+    spillway = await startSpillway();
   }, 60_000);
 
   afterAll(async () => {
@@ -105,7 +105,28 @@ withBrowser('the page', () => {
     await using visit = await open(browser, `${spillway.url}/?job=demo.01JD2V9K8Q4W5X6Y7Z8A9B0C1D`);
     await visit.page.getByText('cannot be shown').waitFor();
   });
+
+  test('asks for a key where one is needed, and keeps it in the tab', async () => {
+    await using guarded = await startSpillway({
+      workers: 0,
+      env: { SPILLWAY_KEYS: `page:admin:${sha256('letmein')}` },
+    });
+    await using visit = await open(browser, guarded.url, 'API key');
+    const { page } = visit;
+    await page.getByLabel('API key').fill('guess');
+    await page.getByRole('button', { name: 'Go on' }).click();
+    await page.getByText('does not know this key').waitFor();
+    await page.getByLabel('API key').fill('letmein');
+    await page.getByRole('button', { name: 'Go on' }).click();
+    await page.getByText('No job types yet').waitFor();
+    await page.reload();
+    await page.getByText('No job types yet').waitFor();
+  });
 });
+
+function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
+}
 
 interface Visit extends AsyncDisposable {
   page: Page;
@@ -113,7 +134,8 @@ interface Visit extends AsyncDisposable {
   trouble: string[];
 }
 
-async function open(browser: Browser, address: string): Promise<Visit> {
+/** Opens the page and waits until the control of that name is there. */
+async function open(browser: Browser, address: string, control = 'Type'): Promise<Visit> {
   const context: BrowserContext = await browser.newContext();
   const page = await context.newPage();
   page.setDefaultTimeout(15_000);
@@ -131,7 +153,7 @@ async function open(browser: Browser, address: string): Promise<Visit> {
     if (message.type() === 'error') trouble.push(message.text());
   });
   await page.goto(address);
-  await page.getByLabel('Type').waitFor();
+  await page.getByLabel(control).waitFor();
   return { page, trouble, [Symbol.asyncDispose]: () => context.close() };
 }
 

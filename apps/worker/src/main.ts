@@ -4,6 +4,7 @@ import { openFileStore } from '@spillway/files';
 import { type RunningService, runService, type ServiceSetup } from '@spillway/runtime';
 import { loadJobs, startWorker } from '@spillway/worker/host';
 import { startFleet } from './fleet.ts';
+import { settings } from './settings.ts';
 
 /** The folder that a user edits; its built form lies beside this file's. */
 const JOBS = fileURLToPath(new URL('./jobs', import.meta.url));
@@ -20,6 +21,14 @@ function start(setup: ServiceSetup): Promise<RunningService> {
 
 async function startAlone({ config, logger }: ServiceSetup): Promise<RunningService> {
   const jobs = await loadJobs(config.jobs ? [JOBS, config.jobs] : [JOBS]);
-  const files = openFileStore({ location: config.files, maxBytes: config.fileLimitBytes });
-  return startWorker({ jobs, files, config, logger });
+  settings();
+  // What a handler saves is its author's choice; what users send in is checked by api.
+  const files = openFileStore({ location: config.files, maxBytes: config.fileLimitBytes, allowedTypes: ['*'] });
+  const worker = await startWorker({ jobs, files, config, logger });
+  return {
+    async stop() {
+      await worker.stop();
+      await files.close();
+    },
+  };
 }

@@ -42,7 +42,13 @@ export const JobListQuery = Type.Object(
     queue: Type.Optional(Type.String({ maxLength: 64 })),
     type: Type.Optional(Type.String({ maxLength: 64 })),
     tag: Type.Optional(Type.String({ maxLength: 100 })),
-    limit: Type.Optional(Type.String({ pattern: '^[0-9]{1,3}$', description: '1 to 100; 20 by default' })),
+    limit: Type.Optional(
+      Type.String({
+        pattern: '^([1-9][0-9]?|100)$',
+        description: '1 to 100; 20 by default',
+        'x-expected': 'a whole number from 1 to 100',
+      }),
+    ),
     cursor: Type.Optional(Type.String({ maxLength: 500 })),
   },
   { additionalProperties: false },
@@ -95,7 +101,7 @@ export const WorkerInfo = Type.Object(
     pid: Type.Integer(),
     queues: Type.Array(Type.String()),
     types: Type.Array(Type.String()),
-    concurrency: Type.Integer(),
+    concurrency: Type.Record(Type.String(), Type.Integer(), { description: 'jobs at once, by queue' }),
     running: Type.Integer({ description: 'jobs that it runs at the moment' }),
     startedAt: Type.String({ format: 'date-time' }),
     seenAt: Type.String({ format: 'date-time' }),

@@ -10,7 +10,9 @@ test('a job runs with what was submitted and keeps what its handler returned', a
     kind: 'completed',
     result: { type, attempt, input, timeoutMs },
   }));
-  const job = await until('the end', async () => (await reader.job(id)).state === 'completed' && reader.job(id));
+  const job = await until('the end', async () =>
+    (await reader.job(id)).state === 'completed' ? reader.job(id) : undefined,
+  );
   expect(job.result).toEqual({ type: 'test.work', attempt: 1, input: { n: 2 }, timeoutMs: 700 });
   expect(job).toMatchObject({ worker: 'w1', attempt: 1 });
 });

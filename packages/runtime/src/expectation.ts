@@ -55,7 +55,7 @@ function byKeyword(error: ErrorObject, errors: readonly ErrorObject[]): string {
     case 'uniqueItems':
       return 'items that are all different';
     case 'contains':
-      return `${limits(params.minContains, params.maxContains)} that fit the schema's contains`;
+      return `${params.minContains} ${params.maxContains ? `to ${params.maxContains}` : 'or more'} items that fit the schema's contains`;
     case 'anyOf':
     case 'oneOf':
       return alternatives(error, errors);
@@ -74,30 +74,30 @@ function alternatives(union: ErrorObject, errors: readonly ErrorObject[]): strin
   return [...new Set(choices)].join(' or ') || 'a value that fits one of the alternatives';
 }
 
-/** Keywords that count something, by what they count. */
-const COUNTED = [
-  { keyword: /^(min|max)Items$|^(items|additionalItems|unevaluatedItems)$/, unit: 'item' },
-  { keyword: /^(min|max)Length$/, unit: 'character' },
-  { keyword: /^(min|max)Properties$/, unit: 'field' },
-];
+/** What a keyword's limit counts. */
+const UNITS: Record<string, string> = {
+  minItems: 'item',
+  maxItems: 'item',
+  items: 'item',
+  additionalItems: 'item',
+  unevaluatedItems: 'item',
+  minLength: 'character',
+  maxLength: 'character',
+  minProperties: 'field',
+  maxProperties: 'field',
+};
 
-function bound({ keyword, params }: ErrorObject): string | undefined {
-  const unit = COUNTED.find((counted) => counted.keyword.test(keyword))?.unit;
-  return (
-    unit &&
-    `${keyword.startsWith('min') ? 'at least' : 'at most'} ${params.limit} ${unit}${params.limit === 1 ? '' : 's'}`
-  );
-}
-
-function limits(min: number, max: number | undefined): string {
-  return max === undefined ? `at least ${min} items` : `${min} to ${max} items`;
+function bound({ keyword, params: { limit } }: ErrorObject): string | undefined {
+  const unit = UNITS[keyword];
+  return unit && `${keyword.startsWith('min') ? 'at least' : 'at most'} ${limit} ${unit}${limit === 1 ? '' : 's'}`;
 }
 
 /** A value as it is shown in a message: short, and never a whole payload. */
 export function show(value: unknown): string {
   if (value === undefined) return 'nothing';
   if (Array.isArray(value)) return value.length === 0 ? 'an empty array' : `an array of ${value.length}`;
-  if (typeof value === 'object' && value !== null) return 'an object';
+  if (typeof value === 'object' && value !== null)
+    return Object.keys(value).length === 0 ? 'an empty object' : 'an object';
   const text = JSON.stringify(value);
   return text.length > 60 ? `${typeof value} ${text.slice(0, 57)}…` : text;
 }

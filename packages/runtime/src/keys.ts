@@ -1,4 +1,4 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { hash, timingSafeEqual } from 'node:crypto';
 import { ConfigError } from './config.ts';
 
 /** Who calls: the name of the key and what it may do. */
@@ -50,9 +50,9 @@ function verify(
 ): Caller | undefined {
   if (entries.length === 0) return OPEN_CALLER;
   if (!presented) return undefined;
-  const hash = createHash('sha256').update(presented).digest();
+  const presentedHash = hash('sha256', presented, 'buffer');
   let found: Caller | undefined;
-  for (const entry of entries) if (timingSafeEqual(entry.hash, hash)) found = entry.caller;
+  for (const entry of entries) if (timingSafeEqual(entry.hash, presentedHash)) found = entry.caller;
   return found;
 }
 

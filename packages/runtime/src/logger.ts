@@ -28,7 +28,9 @@ export function createLogger(service: string, config: Pick<Config, 'logLevel' | 
  * source), so only the command's name is kept, here and in the errors that it holds.
  */
 export function serializeError(error: Error): SerializedError {
-  return withoutArguments(stdSerializers.err(error), NESTING_MAX);
+  const serialized = stdSerializers.err(error);
+  // What somebody threw that is no Error stays what it is.
+  return isObject(serialized) ? withoutArguments(serialized, NESTING_MAX) : serialized;
 }
 
 /** How deep errors inside errors are shown; they may hold each other in a circle. */

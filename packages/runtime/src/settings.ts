@@ -1,4 +1,4 @@
-/** Every setting of every service, in one table: the config type, `.env.example` and docs/operations.md follow from it. */
+/** Every setting of every service, in one table: the config type, `.env.example` and docs/settings.md follow from it. */
 export interface Setting<T> {
   env: string;
   describe: string;
@@ -62,6 +62,13 @@ function url(protocols: readonly string[], spec: Spec<string>): Setting<string> 
   }, spec);
 }
 
+/** Part of every Redis key, where braces would name a hash slot and spaces and stars would be a nuisance. */
+const keyPart = (spec: Spec<string>) =>
+  setting((raw) => {
+    if (!/^[\w.:-]{1,64}$/.test(raw)) throw new Error('1 to 64 letters, digits and . _ : -');
+    return raw;
+  }, spec);
+
 /** A whole number, or `auto` for one per core. */
 const processes = (spec: Spec<number | 'auto'>) =>
   setting<number | 'auto'>((raw) => {
@@ -78,7 +85,7 @@ export const SETTINGS = {
     fallback: 'redis://127.0.0.1:6379',
     secret: true,
   }),
-  prefix: text({
+  prefix: keyPart({
     env: 'SPILLWAY_PREFIX',
     describe: 'First part of every Redis key; two stacks on one Redis need two.',
     fallback: 'spillway',
@@ -182,7 +189,8 @@ export const SETTINGS = {
   }),
   workerQueues: list({
     env: 'WORKER_QUEUES',
-    describe: 'Queues to serve, comma-separated; empty means all of the loaded types.',
+    describe:
+      'Queues to serve, comma-separated `<queue>` or `<queue>:<jobs at once>`; empty means all of the loaded types.',
     fallback: [],
   }),
   workerStopMs: integer({

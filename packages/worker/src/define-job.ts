@@ -16,6 +16,11 @@ export interface JobDefinition<I extends Schema, O extends Schema> extends JobDe
   description?: string;
   /** Inputs that work, shown in forms and the API reference. */
   examples?: Infer<I>[];
+  /**
+   * Jobs of its queue that one worker process runs at once at most, for handlers that use a whole core or much memory.
+   * WORKER_CONCURRENCY where absent; the smallest one of a queue's types counts.
+   */
+  concurrency?: number;
   input: I;
   /** Checked against what `run` returns, where given. */
   output?: O;
@@ -33,7 +38,7 @@ export interface DefinedJob<I extends Schema = Schema, O extends Schema = Schema
 /**
  * Declares a job type. Types of `run`'s input and result are derived from the schemas. Pure: nothing is registered until
  * a worker loads the file.
- * @throws TypeError naming the field where the type or queue name is not acceptable or `run` is no function.
+ * @throws TypeError naming the field where a name is not acceptable, a schema is none or `run` is no function.
  */
 export function defineJob<I extends Schema, O extends Schema = Schema>(
   definition: JobDefinition<I, O>,
@@ -41,6 +46,11 @@ export function defineJob<I extends Schema, O extends Schema = Schema>(
   const { type, queue = 'default' } = definition;
   assertName('type', type, TYPE_NAME, 'lower-case words joined by dots, e.g. image.variants');
   assertName('queue', queue, QUEUE_NAME, 'lower-case words joined by dashes, e.g. images');
+  assertSchema(type, 'input', definition.input);
+  if (definition.output !== undefined) assertSchema(type, 'output', definition.output);
+  const { concurrency = 1 } = definition;
+  if (!Number.isInteger(concurrency) || concurrency < 1)
+    throw new TypeError(`${type}: expected concurrency to be a whole number from 1 on, got ${concurrency}`);
   if (typeof definition.run !== 'function')
     throw new TypeError(`${type}: expected run to be a function, got ${typeof definition.run}`);
   return { ...definition, queue, [DEFINED]: true };
@@ -55,4 +65,10 @@ function assertName(field: string, name: unknown, pattern: RegExp, expected: str
   throw new TypeError(
     `defineJob: expected ${field} to be ${expected} (at most ${NAME_MAX_LENGTH} characters), got ${JSON.stringify(name)}`,
   );
+}
+
+function assertSchema(type: string, field: string, schema: unknown): void {
+  // Some schema libraries' schemas are functions.
+  if (typeof schema === 'function' || (typeof schema === 'object' && schema !== null)) return;
+  throw new TypeError(`${type}: expected ${field} to be a TypeBox or zod schema, got ${String(schema)}`);
 }

@@ -33,31 +33,28 @@ export interface HostSetup {
 export async function startWorker({ jobs, files, config, logger }: HostSetup): Promise<WorkerHost> {
   const id = makeWorkerId();
   const loaded = new Map(jobs.map((job) => [job.type, loadJob(job)]));
-  const queues = chooseQueues(loaded, config.workerQueues);
+  const queues = chooseQueues([...loaded.values()], config);
   const onError = (err: Error) => logger.warn({ err }, 'trouble with Redis');
   const redis = connectRedis(config.redisUrl, 'worker', id, onError);
   const registry = createRegistry({ redis, prefix: config.prefix });
   await registry.publish([...loaded.values()].map(({ published }) => published));
 
   const setup = { jobs: loaded, files, logger, resultLimitBytes: config.resultLimitBytes };
-  const consumers = queues.map((queue) =>
+  const consumers = [...queues].map(([queue, concurrency]) =>
     createConsumer({
       queue,
       redis,
       prefix: config.prefix,
       workerId: id,
-      concurrency: config.workerConcurrency,
+      concurrency,
       run: (lease) => runJob(lease, setup),
       onError,
     }),
   );
   await Promise.all(consumers.map((consumer) => consumer.ready()));
-  const stopBeating = await startBeating(
-    () => registry.beat(describeWorker(id, queues, loaded, config, consumers)),
-    onError,
-  );
+  const stopBeating = await startBeating(() => registry.beat(describeWorker(id, queues, loaded, consumers)), onError);
   const stopHealth = config.healthFile ? beat(config.healthFile, () => redis.ping()) : () => undefined;
-  logger.info({ workerId: id, queues, types: [...loaded.keys()] }, 'taking jobs');
+  logger.info({ workerId: id, queues: Object.fromEntries(queues), types: [...loaded.keys()] }, 'taking jobs');
 
   let stopping: Promise<void> | undefined;
   const stop = async () => {
@@ -76,32 +73,48 @@ export async function startWorker({ jobs, files, config, logger }: HostSetup): P
   };
 }
 
-function chooseQueues(loaded: ReadonlyMap<string, LoadedJob>, wanted: readonly string[]): string[] {
-  const known = [...new Set([...loaded.values()].map(({ published }) => published.queue))].sort();
-  if (wanted.length === 0) return known;
-  const unknown = wanted.filter((queue) => !known.includes(queue));
+/** The queues to serve, each with how many of its jobs run at once here: as WORKER_QUEUES says, as its types say, or WORKER_CONCURRENCY. */
+function chooseQueues(jobs: readonly LoadedJob[], config: Config): Map<string, number> {
+  const known = [...new Set(jobs.map(({ published }) => published.queue))].sort();
+  const wanted = config.workerQueues.length > 0 ? config.workerQueues.map(parseQueue) : known.map(parseQueue);
+  const unknown = wanted.filter(({ name }) => !known.includes(name)).map(({ name }) => name);
   if (unknown.length > 0) {
     throw new ConfigError([
       `WORKER_QUEUES: expected queues of the loaded types (${known.join(', ')}), got ${unknown.join(', ')}`,
     ]);
   }
-  return [...wanted];
+  return new Map(wanted.map(({ name, concurrency }) => [name, concurrency ?? concurrencyOf(name, jobs, config)]));
+}
+
+/** `<queue>` or `<queue>:<jobs at once>`. */
+function parseQueue(entry: string): { name: string; concurrency?: number } {
+  const [name = '', number, ...rest] = entry.split(':');
+  if (number === undefined) return { name };
+  const concurrency = Number(number);
+  if (rest.length > 0 || !Number.isInteger(concurrency) || concurrency < 1 || concurrency > 1000) {
+    throw new ConfigError([`WORKER_QUEUES: expected <queue> or <queue>:<1 to 1000>, got ${JSON.stringify(entry)}`]);
+  }
+  return { name, concurrency };
+}
+
+function concurrencyOf(queue: string, jobs: readonly LoadedJob[], config: Config): number {
+  const said = jobs.flatMap(({ published, concurrency }) => (published.queue === queue ? (concurrency ?? []) : []));
+  return Math.min(config.workerConcurrency, ...said);
 }
 
 function describeWorker(
   id: string,
-  queues: string[],
+  queues: ReadonlyMap<string, number>,
   loaded: ReadonlyMap<string, LoadedJob>,
-  config: Config,
   consumers: readonly Consumer[],
 ): Omit<WorkerInfo, 'seenAt'> {
   return {
     id,
     host: hostname(),
     pid: process.pid,
-    queues,
+    queues: [...queues.keys()],
     types: [...loaded.keys()],
-    concurrency: config.workerConcurrency,
+    concurrency: Object.fromEntries(queues),
     running: consumers.reduce((sum, consumer) => sum + consumer.running, 0),
     startedAt: new Date(Date.now() - process.uptime() * 1000).toISOString(),
     version: VERSION,

@@ -1,7 +1,7 @@
-import type { JobType } from '@spillway/contracts';
+import { JobOptions, type JobType } from '@spillway/contracts';
 import { compileSchema, type Validate } from '@spillway/runtime';
 import type { DefinedJob } from './define-job.ts';
-import { isStandardSchema, type Schema, type StandardSchema, toJsonSchema } from './schema.ts';
+import { isStandardSchema, type Schema, type StandardIssue, type StandardSchema, toJsonSchema } from './schema.ts';
 
 /** A job type that is ready to run: its published form, and its schemas compiled. */
 export interface LoadedJob {
@@ -11,22 +11,28 @@ export interface LoadedJob {
   parseInput: (input: unknown) => Promise<Parsed> | Parsed;
   checkOutput: Validate | undefined;
   timeoutMs: number;
+  /** Most jobs of its queue at once in one process, where the type says so. */
+  concurrency: number | undefined;
 }
 
 type Parsed = { input: unknown } | { problem: string };
+
+const checkOptions = compileSchema(JobOptions);
 
 /** Where neither submitter nor type says: long enough for real work, short enough that a handler that never returns is seen the same day. */
 export const DEFAULT_TIMEOUT_MS = 900_000;
 
 /**
  * Compiles a definition.
- * @throws TypeError naming the type when a schema cannot be compiled or published.
+ * @throws TypeError naming the type when a schema cannot be compiled or published, or a default is out of range.
  */
 export function loadJob(job: DefinedJob): LoadedJob {
   const input = toJsonSchema(job.input, `${job.type} input`);
   const output = job.output && toJsonSchema(job.output, `${job.type} output`);
   const { attempts, backoff, timeoutMs, priority, title, description, examples } = job;
   const defaults = { attempts, backoff, timeoutMs, priority };
+  const [problem] = checkOptions(defaults);
+  if (problem) throw new TypeError(`${job.type}: ${problem.message}`);
   return {
     published: { type: job.type, queue: job.queue, title, description, examples, input, output, defaults },
     run: job.run,
@@ -35,6 +41,7 @@ export function loadJob(job: DefinedJob): LoadedJob {
       : jsonSchemaParser(compile(input, `${job.type} input`)),
     checkOutput: output && compile(output, `${job.type} output`),
     timeoutMs: timeoutMs ?? DEFAULT_TIMEOUT_MS,
+    concurrency: job.concurrency,
   };
 }
 
@@ -57,9 +64,17 @@ function jsonSchemaParser(validate: Validate): LoadedJob['parseInput'] {
 
 function standardParser(schema: Schema & StandardSchema): LoadedJob['parseInput'] {
   return async (input) => {
-    const parsed = await schema['~standard'].validate(input);
-    return parsed.issues
-      ? { problem: parsed.issues.map(({ message }) => message).join('; ') }
-      : { input: parsed.value };
+    try {
+      const parsed = await schema['~standard'].validate(input);
+      return parsed.issues ? { problem: parsed.issues.map(describeIssue).join('; ') } : { input: parsed.value };
+    } catch (error) {
+      // A transform is code of its author, and may throw where it should report.
+      return { problem: `the schema threw: ${error instanceof Error ? error.message : error}` };
+    }
   };
+}
+
+function describeIssue({ path = [], message }: StandardIssue): string {
+  const pointer = path.map((part) => `/${String(typeof part === 'object' ? part.key : part)}`).join('');
+  return `${pointer || 'the value'}: ${message}`;
 }

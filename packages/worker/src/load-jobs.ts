@@ -2,6 +2,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { ConfigError } from '@spillway/runtime';
+import type { NamespacedUnregister } from 'tsx/esm/api';
 import { type DefinedJob, isDefinedJob } from './define-job.ts';
 
 const JOB_FILE = /(?<!\.d)\.(?:ts|mts|js|mjs)$/;
@@ -52,10 +53,13 @@ async function loadFile(file: string): Promise<DefinedJob[]> {
 }
 
 async function importFile(file: string): Promise<Record<string, unknown>> {
+  const { href } = pathToFileURL(file);
   // Node strips types itself from 22.18 on; before that tsx does.
-  if (TYPESCRIPT.test(file) && !('typescript' in process.features && process.features.typescript)) {
-    const { tsImport } = await import('tsx/esm/api');
-    return (await tsImport(pathToFileURL(file).href, import.meta.url)) as Record<string, unknown>;
-  }
-  return (await import(pathToFileURL(file).href)) as Record<string, unknown>;
+  const nodeStripsTypes = 'typescript' in process.features && process.features.typescript;
+  if (nodeStripsTypes || !TYPESCRIPT.test(file)) return (await import(href)) as Record<string, unknown>;
+  typescript ??= import('tsx/esm/api').then(({ register }) => register({ namespace: 'spillway-jobs' }));
+  return (await (await typescript).import(href, import.meta.url)) as Record<string, unknown>;
 }
+
+/** One for the process: with a registration for each file, a module that two job files share would be loaded twice. */
+let typescript: Promise<NamespacedUnregister> | undefined;

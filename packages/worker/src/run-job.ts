@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import type { JobError } from '@spillway/contracts';
 import type { FileStore } from '@spillway/files';
 import type { Lease, Outcome } from '@spillway/queue/consumer';
@@ -16,16 +17,20 @@ export interface RunSetup {
 
 /** Runs one leased job to its outcome. Never throws: whatever a handler does ends as an outcome that says so. */
 export async function runJob(lease: Lease, setup: RunSetup): Promise<Outcome> {
+  const logger = setup.logger.child({ jobId: lease.id, type: lease.type, attempt: lease.attempt });
+  const outcome = await attempt(lease, { ...setup, logger });
+  logOutcome(logger, outcome);
+  return outcome;
+}
+
+async function attempt(lease: Lease, setup: RunSetup): Promise<Outcome> {
   const job = setup.jobs.get(lease.type);
   if (!job)
     return failed('unknown_type', `expected a type that this worker has, got ${JSON.stringify(lease.type)}`, true);
   const parsed = await job.parseInput(lease.input);
   if ('problem' in parsed) return failed('invalid_input', parsed.problem, false);
-  const logger = setup.logger.child({ jobId: lease.id, type: lease.type, attempt: lease.attempt });
-  logger.debug('job started');
-  const outcome = await perform(job, lease, parsed.input, { ...setup, logger });
-  logOutcome(logger, outcome);
-  return outcome;
+  setup.logger.debug('job started');
+  return perform(job, lease, parsed.input, setup);
 }
 
 async function perform(job: LoadedJob, lease: Lease, input: unknown, setup: RunSetup): Promise<Outcome> {
@@ -63,8 +68,9 @@ function makeContext(lease: Lease, input: unknown, signal: AbortSignal, { files,
   };
 }
 
+/** Done of nothing (0 / 0) is taken as no progress. */
 function clamp(fraction: number): number {
-  return Number.isFinite(fraction) ? Math.min(1, Math.max(0, fraction)) : 0;
+  return Number.isNaN(fraction) ? 0 : Math.min(1, Math.max(0, fraction));
 }
 
 const EXCEEDED = Symbol('time limit exceeded');
@@ -72,7 +78,8 @@ const EXCEEDED = Symbol('time limit exceeded');
 /** Ends an attempt that runs too long: aborts its signal, and stops waiting for a handler that does not listen to it. */
 function startDeadline(timeoutMs: number, lease: AbortSignal) {
   const controller = new AbortController();
-  const follow = () => controller.abort(lease.reason);
+  // Handlers throw the reason on, and what they throw should be an Error.
+  const follow = () => controller.abort(lease.reason instanceof Error ? lease.reason : new Error(String(lease.reason)));
   if (lease.aborted) follow();
   else lease.addEventListener('abort', follow, { once: true });
   let passed = false;
@@ -97,18 +104,21 @@ function startDeadline(timeoutMs: number, lease: AbortSignal) {
   };
 }
 
-/** What a handler returned, as an outcome. Pure. */
-export function settle(result: unknown, job: Pick<LoadedJob, 'checkOutput'>, limitBytes: number): Outcome {
-  const encoded = encode(result);
+/** What a handler returned, as an outcome. What is stored is what JSON makes of it, so that is what is checked. Pure. */
+export function settle(returned: unknown, job: Pick<LoadedJob, 'checkOutput'>, limitBytes: number): Outcome {
+  const encoded = encode(returned);
   if ('problem' in encoded) return failed('handler_invalid_result', encoded.problem, false);
-  if (encoded.bytes > limitBytes) {
+  const bytes = Buffer.byteLength(encoded.text);
+  if (bytes > limitBytes) {
     return failed(
       'result_too_large',
-      `expected a result of at most ${limitBytes} bytes of JSON, got ${encoded.bytes}; save it as a file and return its reference`,
+      `expected a result of at most ${limitBytes} bytes of JSON, got ${bytes}; save it as a file and return its reference`,
       false,
     );
   }
-  const problems = job.checkOutput?.(result) ?? [];
+  if (!job.checkOutput) return { kind: 'completed', result: returned ?? null };
+  const result: unknown = returned === undefined ? undefined : JSON.parse(encoded.text);
+  const problems = job.checkOutput(result);
   if (problems.length > 0) {
     return failed(
       'handler_invalid_result',
@@ -116,15 +126,16 @@ export function settle(result: unknown, job: Pick<LoadedJob, 'checkOutput'>, lim
       false,
     );
   }
-  return { kind: 'completed', result: result === undefined ? null : result };
+  return { kind: 'completed', result: result ?? null };
 }
 
-function encode(result: unknown): { bytes: number } | { problem: string } {
-  if (result === undefined) return { bytes: 4 };
+function encode(returned: unknown): { text: string } | { problem: string } {
+  if (returned === undefined) return { text: 'null' };
   try {
-    const text: string | undefined = JSON.stringify(result);
-    if (text === undefined) return { problem: `expected a result that JSON can hold, got a ${typeof result}` };
-    return { bytes: Buffer.byteLength(text) };
+    const text: string | undefined = JSON.stringify(returned);
+    return text === undefined
+      ? { problem: `expected a result that JSON can hold, got a ${typeof returned}` }
+      : { text };
   } catch (error) {
     return { problem: `expected a result that JSON can hold: ${error instanceof Error ? error.message : error}` };
   }
@@ -132,15 +143,26 @@ function encode(result: unknown): { bytes: number } | { problem: string } {
 
 /** What a handler threw, as an outcome. Pure. */
 export function classify(thrown: unknown): Outcome & { kind: 'failed' } {
-  if (!(thrown instanceof Error)) {
+  if (!isError(thrown)) {
     return failed('handler_failed', `the handler threw ${describe(thrown)} instead of an Error`, true);
   }
   const retry = !(thrown instanceof UnrecoverableJobError || thrown.name === 'UnrecoverableJobError');
-  return { ...failed('handler_failed', thrown.message || thrown.name, retry), cause: thrown };
+  return { ...failed('handler_failed', messageOf(thrown), retry), cause: thrown };
+}
+
+/** An error of another realm, such as a vm context, is no `instanceof` this one's Error. */
+function isError(thrown: unknown): thrown is Error {
+  return thrown instanceof Error || types.isNativeError(thrown);
+}
+
+/** Some errors have no message: of an AggregateError, which failed connections are, the code says most. */
+function messageOf(error: Error & { code?: unknown }): string {
+  return String(error.message) || [error.name, error.code].filter(Boolean).join(' ');
 }
 
 function describe(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value.slice(0, 200));
+  if (typeof value === 'function') return 'a function';
   return value === null || typeof value !== 'object'
     ? String(value)
     : `a value of type ${value.constructor?.name ?? 'object'}`;

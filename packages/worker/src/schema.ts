@@ -16,7 +16,13 @@ export interface StandardSchema<Output = unknown> {
 
 type StandardResult<Output> =
   | { readonly value: Output; readonly issues?: undefined }
-  | { readonly issues: readonly { readonly message: string }[] };
+  | { readonly issues: readonly StandardIssue[] };
+
+/** One thing that is wrong with a value, and where. */
+export interface StandardIssue {
+  readonly message: string;
+  readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
+}
 
 /** What `defineJob` takes as a schema: TypeBox, which is JSON Schema, or a zod 4 schema. */
 export type Schema = TSchema | StandardSchema;
@@ -49,13 +55,32 @@ export function toJsonSchema(schema: Schema, what: string): JsonSchema {
   }
 }
 
-/** A property with a default need not be submitted, though the handler always gets it; zod publishes its defaults in the same way. */
+/**
+ * A property with a default need not be submitted, though the handler always gets it; zod publishes its defaults in the
+ * same way. Followed as far as defaults are filled in, which is not inside unions.
+ */
 function withoutDefaulted(schema: JsonSchema): JsonSchema {
-  const properties = schema.properties as Record<string, JsonSchema> | undefined;
-  if (!properties) return schema;
-  const required = (schema.required as string[] | undefined)?.filter(
-    (name) => !('default' in (properties[name] ?? {})),
-  );
-  const nested = Object.entries(properties).map(([name, property]) => [name, withoutDefaulted(property)]);
-  return { ...schema, properties: Object.fromEntries(nested), ...(required && { required }) };
+  const { properties, required, items, allOf } = schema as SchemaParts;
+  return {
+    ...schema,
+    ...(properties && { properties: mapValues(properties, withoutDefaulted) }),
+    ...(required && { required: required.filter((name) => !('default' in (properties?.[name] ?? {}))) }),
+    ...(isSchema(items) && { items: withoutDefaulted(items) }),
+    ...(allOf && { allOf: allOf.map(withoutDefaulted) }),
+  };
+}
+
+interface SchemaParts {
+  properties?: Record<string, JsonSchema>;
+  required?: string[];
+  items?: unknown;
+  allOf?: JsonSchema[];
+}
+
+function isSchema(value: unknown): value is JsonSchema {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function mapValues<T>(record: Record<string, T>, change: (value: T) => T): Record<string, T> {
+  return Object.fromEntries(Object.entries(record).map(([name, value]) => [name, change(value)]));
 }

@@ -43,6 +43,10 @@ function toKnown(error: Error & Partial<FastifyError>, request: FastifyRequest):
         'body_too_large',
         `expected a body of at most ${request.server.initialConfig.bodyLimit} bytes, got ${request.headers['content-length'] ?? 'more'}; larger inputs are files (POST /v1/files)`,
       );
+    case 'FST_FILES_LIMIT':
+    case 'FST_FIELDS_LIMIT':
+    case 'FST_PARTS_LIMIT':
+      return new SpillwayError('invalid_request', 'expected one file in the field `file` and nothing else, got more');
     case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
       return new SpillwayError(
         'unsupported_media_type',

@@ -1,20 +1,15 @@
 import swagger from '@fastify/swagger';
-import swaggerUi from '@fastify/swagger-ui';
 import {
   ControlReply,
   FileInfo,
   Job,
   JobList,
-  JobOptions,
   JobType,
-  LogLine,
   LogPage,
-  OutputChunk,
   OutputPage,
   Problem,
   QueueInfo,
   SubmitReply,
-  SubmitRequest,
   WorkerInfo,
 } from '@spillway/contracts';
 import { VERSION } from '@spillway/runtime';
@@ -25,20 +20,16 @@ const SHARED = [
   FileInfo,
   Job,
   JobList,
-  JobOptions,
   JobType,
-  LogLine,
   LogPage,
-  OutputChunk,
   OutputPage,
   Problem,
   QueueInfo,
   SubmitReply,
-  SubmitRequest,
   WorkerInfo,
 ];
 
-/** The contract at /openapi.json, drawn from the routes, and the reference page at /docs, which loads nothing from elsewhere. */
+/** The contract at /openapi.json, drawn from the routes. Must be registered before them. */
 export async function registerOpenApi(app: App): Promise<void> {
   for (const schema of SHARED) app.addSchema(schema);
   await app.register(swagger, {
@@ -68,6 +59,5 @@ export async function registerOpenApi(app: App): Promise<void> {
     },
     refResolver: { buildLocalReference: (json) => String(json.$id) },
   });
-  await app.register(swaggerUi, { routePrefix: '/docs', staticCSP: true });
   app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger());
 }

@@ -20,14 +20,16 @@ export async function workers(session: Session): Promise<ExitCode> {
   if (session.json) for (const worker of alive) session.printJson(worker);
   else if (alive.length === 0) session.note('no worker is alive');
   else {
-    const rows = alive.map(({ id, host, pid, queues: served, running, concurrency, startedAt }) => [
+    const rows = alive.map(({ id, host, pid, concurrency, running, startedAt }) => [
       id,
       `${host} (${pid})`,
-      served.join(', '),
-      `${running}/${concurrency}`,
+      Object.entries(concurrency)
+        .map(([queue, most]) => `${queue} ${most}`)
+        .join(', '),
+      String(running),
       duration(Date.now() - Date.parse(startedAt)),
     ]);
-    session.print(table(session, ['id', 'host', 'queues', 'running', 'up'], rows));
+    session.print(table(session, ['id', 'host', 'jobs at once', 'running', 'up'], rows));
   }
   return EXIT_CODES.ok.code;
 }

@@ -18,7 +18,7 @@ export function sortFaults(root: Field, faults: readonly Fault[], prefix: string
   for (const { pointer, message } of faults) {
     if (pointer !== prefix && !pointer.startsWith(`${prefix}/`)) continue;
     const field = nearest(pointer.slice(prefix.length), known);
-    const text = sentence(message, pointer);
+    const text = sentence(message, prefix + (field ?? ''));
     if (field) at.set(field, [...(at.get(field) ?? []), text]);
     else rest.push(text);
   }
@@ -37,8 +37,8 @@ function pointersOf(field: Field): string[] {
   return field.kind === 'list' ? [field.pointer, field.item.pointer] : [field.pointer];
 }
 
-/** At its field a message need not repeat where it is. */
-function sentence(message: string, pointer: string): string {
-  const text = message.startsWith(pointer) ? message.slice(pointer.length).trim() : message;
+/** Where it stands, a message need not say how to get there: `place` is left out, what is below it is kept. */
+function sentence(message: string, place: string): string {
+  const text = message.startsWith(place) ? message.slice(place.length).replace(/^\/|^\s+/, '') : message;
   return text.charAt(0).toUpperCase() + text.slice(1);
 }

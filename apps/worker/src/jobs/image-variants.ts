@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { defineJob, FileRef } from '@spillway/worker';
 import { Type } from 'typebox';
 import { FORMATS, openPicture, planVariants, saveVariant } from '../image/variants.ts';
@@ -20,7 +21,9 @@ export const imageVariants = defineJob({
   title: 'Make web sizes of a photo',
   description: 'One photo in, AVIF, WebP and JPEG in the widths of a responsive page out.',
   attempts: 3,
-  timeoutMs: 120_000,
+  timeoutMs: 600_000,
+  // Encoding uses a whole core; more at once only makes each of them slower.
+  concurrency: availableParallelism(),
   input: Type.Object(
     {
       source: FileRef({ title: 'Photo' }),

@@ -1,8 +1,7 @@
-import { type Job, type JobOptions, type JobType, jobId, queueOf, SpillwayError } from '@spillway/contracts';
+import { type Job, type JobOptions, type JobType, queueOf, SpillwayError } from '@spillway/contracts';
 import type { JobsOptions } from 'bullmq';
 import { Job as EngineJob } from 'bullmq';
 import type { Redis } from 'ioredis';
-import { monotonicFactory } from 'ulid';
 import { encodeFailure } from '../engine/failure.ts';
 import { queueKeys } from '../engine/keys.ts';
 import { EVENTS_KEPT } from '../engine/limits.ts';
@@ -10,6 +9,7 @@ import { openQueues, type QueueHandles } from '../engine/queue-handles.ts';
 import type { StoredOptions } from '../engine/record.ts';
 import { withRedis } from '../engine/unavailable.ts';
 import { cancelWaiting } from './cancel-script.ts';
+import { createIds } from './ids.ts';
 
 /** What a control call did: `done` is false where the job was already as asked. */
 export interface ControlOutcome {
@@ -39,9 +39,9 @@ export function createProducer(setup: {
 }): Producer {
   const { redis, prefix, now = Date.now } = setup;
   const queues = openQueues(redis, prefix, setup.onError);
-  const ulid = monotonicFactory();
+  const newId = createIds();
   return {
-    submit: (submission) => withRedis(redis, () => submit(queues, submission, ulid, now())),
+    submit: (submission) => withRedis(redis, () => submit(queues, submission, newId, now())),
     cancel: (id, by) => withRedis(redis, () => cancel(redis, prefix, id, by, now())),
     retry: (id) => withRedis(redis, () => retry(queues, id)),
     remove: (id) => withRedis(redis, () => remove(redis, prefix, queues, id)),
@@ -54,10 +54,10 @@ export function createProducer(setup: {
 async function submit(
   queues: QueueHandles,
   { type, input = {}, options = {} }: { type: JobType; input: unknown; options?: JobOptions },
-  ulid: (time: number) => string,
+  newId: ReturnType<typeof createIds>,
   timestamp: number,
 ): Promise<Job> {
-  const id = jobId(type.queue, ulid(timestamp));
+  const id = newId(type.queue, timestamp);
   const stored = storedOptions(type, options);
   // The engine's own `queue.add` stores the id a second time inside the options and builds a job object that nobody
   // reads; its backend's `addJob` is the same insert without both.

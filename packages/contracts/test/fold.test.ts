@@ -1,0 +1,165 @@
+import {
+  applyEvent,
+  applySnapshot,
+  comparePositions,
+  type Job,
+  type JobChange,
+  type JobEvent,
+  leavesHole,
+  type Snapshot,
+  type WatchedJob,
+} from '@spillway/contracts';
+
+const JOB: Job = {
+  id: 'default.01JD2V9K8Q4W5X6Y7Z8A9B0C1D',
+  type: 'demo.steps',
+  queue: 'default',
+  state: 'waiting',
+  attempt: 0,
+  attempts: 2,
+  createdAt: '2026-01-02T03:04:00.000Z',
+  input: { steps: 2 },
+};
+
+/** A job that fails once, is tried again, completes, and is retried by hand: everything that one job can see. */
+const HISTORY = history([
+  { kind: 'state', state: 'delayed', runAt: '2026-01-02T03:04:01.000Z' },
+  { kind: 'state', state: 'waiting' },
+  { kind: 'state', state: 'active' },
+  { kind: 'report', progress: { fraction: 0.5, message: 'half' }, log: lines(0, 2), output: chunks(0, 1) },
+  { kind: 'report', log: lines(2, 3) },
+  { kind: 'state', state: 'failed', error: { code: 'handler_failed', message: 'no' } },
+  { kind: 'state', state: 'waiting' },
+  { kind: 'state', state: 'active' },
+  { kind: 'report', progress: { fraction: 1 }, output: chunks(1, 4) },
+  { kind: 'state', state: 'completed', result: { done: true } },
+  { kind: 'state', state: 'waiting' },
+  { kind: 'state', state: 'cancelled', error: { code: 'cancelled', message: 'by hand' } },
+]);
+
+function history(changes: JobChange[]): JobEvent[] {
+  // Two of them share a millisecond, as in a real stream.
+  return changes.map((change, n) => ({ job: JOB.id, pos: `${10 + (n >> 1)}-${n % 2}`, at: 1000 * n, ...change }));
+}
+
+function lines(from: number, to: number) {
+  return Array.from({ length: to - from }, (_, n) => ({ n: from + n, line: `line ${from + n}` }));
+}
+
+function chunks(from: number, to: number) {
+  return Array.from({ length: to - from }, (_, n) => ({ n: from + n, chunk: { n: from + n } }));
+}
+
+/** The truth after the first `count` events. */
+function truth(count: number): WatchedJob {
+  return play({ job: JOB, cursor: { pos: '9-0', log: 0, output: 0 }, log: [], output: [] }, HISTORY.slice(0, count));
+}
+
+/** What the server answers after `count` events to a watcher whose log and output end at the cursor. */
+function snapshot(count: number, after = { log: 0, output: 0 }): Snapshot {
+  const { job, cursor, log, output } = truth(count);
+  return {
+    job,
+    cursor,
+    log: log.filter(({ n }) => n >= after.log),
+    output: output.filter(({ n }) => n >= after.output),
+  };
+}
+
+function play(held: WatchedJob, events: readonly JobEvent[]): WatchedJob {
+  return events.reduce((job, event) => frozen(applyEvent(frozen(job), event)), held);
+}
+
+/** Shows that folding is pure: writing to what it was given would throw. */
+function frozen<T>(value: T): T {
+  if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
+    Object.freeze(value);
+    Object.values(value).forEach(frozen);
+  }
+  return value;
+}
+
+const END = HISTORY.length;
+const STARTS = HISTORY.map((_, n) => n);
+
+test.each(STARTS)('a watcher that joins after %i events ends with the truth, whatever overlap it is sent', (start) => {
+  for (let overlap = 0; overlap <= start; overlap += 1) {
+    expect(play(snapshot(start), HISTORY.slice(start - overlap))).toEqual(truth(END));
+  }
+});
+
+test.each(STARTS)('every event after the first %i, sent twice in a row, counts once', (start) => {
+  const twice = HISTORY.slice(start).flatMap((event) => [event, event]);
+  expect(play(snapshot(start), twice)).toEqual(truth(END));
+});
+
+test('a whole history that is sent again changes nothing, not even the object', () => {
+  const end = truth(END);
+  expect(play(end, HISTORY)).toBe(end);
+});
+
+test.each(STARTS)('a watcher that was away from event %i on continues from its cursor with one snapshot', (left) => {
+  for (let back = left; back <= END; back += 1) {
+    const held = truth(left);
+    expect(applySnapshot(frozen(held), frozen(snapshot(back, held.cursor)))).toEqual(truth(back));
+  }
+});
+
+test.each(STARTS)('a snapshot of everything after %i events leaves each line and chunk once', (left) => {
+  for (let back = left; back <= END; back += 1) {
+    expect(applySnapshot(truth(left), snapshot(back))).toEqual(truth(back));
+  }
+});
+
+test('what Redis lost with its last writes is dropped by the snapshot that says so', () => {
+  for (const lost of STARTS) expect(applySnapshot(truth(END), snapshot(lost))).toEqual(truth(lost));
+});
+
+test('the position never goes back, and only a later state follows a final one', () => {
+  const shuffled = [...HISTORY, ...HISTORY.slice(3, 8), ...HISTORY.slice(0, 2)];
+  let held = truth(0);
+  for (const event of shuffled) {
+    const next = applyEvent(held, event);
+    expect(comparePositions(next.cursor.pos, held.cursor.pos)).toBeGreaterThanOrEqual(0);
+    if (comparePositions(event.pos, held.cursor.pos) <= 0) expect(next).toBe(held);
+    held = next;
+  }
+  expect(held.job.state).toBe('cancelled');
+});
+
+test('a retry after the end opens the job again: nothing of the end is left', () => {
+  const [ended, retried] = [truth(10), truth(11)];
+  expect(ended.job).toMatchObject({ state: 'completed', result: { done: true }, attempt: 2 });
+  expect(retried.job).toMatchObject({ state: 'waiting', attempt: 2 });
+  for (const field of ['result', 'error', 'finishedAt', 'runAt']) expect(retried.job).not.toHaveProperty(field);
+});
+
+test('a removed job keeps its last state, and no event brings it back', () => {
+  const at = { job: JOB.id, at: 0 };
+  const removed = applyEvent(truth(10), { ...at, pos: '100-0', kind: 'removed' });
+  expect(removed).toEqual({ ...truth(10), cursor: { ...truth(10).cursor, pos: '100-0' }, removed: true });
+  expect(play(removed, HISTORY)).toBe(removed);
+  expect(applyEvent(removed, { ...at, pos: '101-0', kind: 'report', progress: { fraction: 0 } }).removed).toBe(true);
+});
+
+test('a snapshot of a job that was thought to be removed shows that it is there', () => {
+  const removed = applyEvent(truth(3), { job: JOB.id, at: 0, pos: '100-0', kind: 'removed' });
+  expect(applySnapshot(removed, snapshot(3))).toEqual(truth(3));
+});
+
+test('an event of another job is none of this one', () => {
+  const held = truth(3);
+  const other = { job: `${JOB.id.slice(0, -1)}E`, at: 0, pos: '100-0' };
+  expect(applyEvent(held, { ...other, kind: 'removed' })).toBe(held);
+  expect(leavesHole(held, { ...other, kind: 'report', log: lines(9, 10) })).toBe(false);
+});
+
+test('no event of a whole history leaves a hole, and one that was lost on the way does', () => {
+  let held = truth(0);
+  for (const event of HISTORY) {
+    expect(leavesHole(held, event)).toBe(false);
+    held = applyEvent(held, event);
+  }
+  expect(leavesHole(truth(3), HISTORY[4]!)).toBe(true);
+  expect(leavesHole(truth(3), HISTORY[8]!)).toBe(true);
+});
