@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { cancel, remove, retry } from './commands/control.ts';
 import { get } from './commands/get.ts';
@@ -29,6 +30,7 @@ type Run = <A extends unknown[]>(
 export function createProgram(terminal: Terminal, finish: (code: ExitCode) => void): Command {
   const program = new Command('spillway')
     .description('Submit jobs to Spillway and watch them live.')
+    .version(readVersion())
     .addOption(new Option('--url <address>', 'where Spillway answers').env('SPILLWAY_URL').default(DEFAULT_URL))
     .addOption(new Option('--key <key>', 'API key').env('SPILLWAY_KEY'))
     .option('--json', 'answers for scripts, see below')
@@ -116,6 +118,12 @@ function addSystemCommands(program: Command, run: Run): void {
     .command('workers')
     .description('list the workers that are alive')
     .action(run((session) => workers(session)));
+}
+
+/** From the package itself, which lies one folder up from source and build alike. */
+function readVersion(): string {
+  const about = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(about) as { version: string }).version;
 }
 
 /** Parser of an option that may be given several times. */

@@ -105,6 +105,11 @@ test('lists are tables for people and a document a line for scripts', async () =
   expect((await run(['workers'])).out).toMatch(/demo 10/);
 });
 
+test('help and version are no errors', async () => {
+  expect(await run(['--help'])).toMatchObject({ code: 0, out: expect.stringContaining('Exit codes:') });
+  expect(await run(['--version'])).toMatchObject({ code: 0, out: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) });
+});
+
 test('a queue is paused and resumed', async () => {
   expect((await run(['queues', 'pause', 'data'])).out).toBe('data is paused\n');
   expect((await run(['queues'])).out).toMatch(/data +paused/);

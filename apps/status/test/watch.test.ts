@@ -103,9 +103,9 @@ test('an unknown job is answered for itself, beside the others', async () => {
 });
 
 test.each([
-  [undefined, /expected object, got nothing/],
+  [null, /expected object, got null/],
   [{}, /targets is required/],
-  [{ targets: [] }, /at least 1 items/],
+  [{ targets: [] }, /at least 1 item/],
   [{ targets: [{ job: 7 }] }, /\/targets\/0\/job expected string, got 7/],
   [{ targets: [{ job: 'x', after: { pos: 'now' } }] }, /pos/],
   [{ targets: Array(201).fill({ job: 'x' }) }, /at most 200 items/],
