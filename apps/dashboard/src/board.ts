@@ -1,4 +1,5 @@
 import { ApiError, type Client, type Job, type JobState, type JobWatch, type WatchedJob } from '@spillway/client';
+import { isFinal } from '@spillway/contracts';
 
 /** Which jobs the list shows. */
 export type Filter = JobState | 'all';
@@ -25,7 +26,6 @@ const REFRESH_MS = 4_000;
 const REFRESH_SOON_MS = 500;
 const PAGE = 20;
 const LIST_MAX = 100;
-const ENDED: readonly JobState[] = ['completed', 'failed', 'cancelled'];
 
 /**
  * The jobs on the page: the list is read again every few seconds, and each listed job that has not ended is watched live,
@@ -177,7 +177,7 @@ export class Board {
 
   /** Watches what is listed and has not ended, and the opened job; lets go of everything else. */
   #watchListed(): void {
-    const wanted = new Set(this.#listed.filter(({ state }) => !ENDED.includes(state)).map(({ id }) => id));
+    const wanted = new Set(this.#listed.filter(({ state }) => !isFinal(state)).map(({ id }) => id));
     if (this.#opened?.kind !== 'missing' && this.#opened) wanted.add(this.#opened.id);
     const kept = new Set([...wanted, ...this.#listed.map(({ id }) => id)]);
     for (const id of this.#watches.keys()) if (!kept.has(id)) this.#unwatch(id);
@@ -187,7 +187,7 @@ export class Board {
 
   #hasEnded(id: string): boolean {
     const live = this.#live.get(id);
-    return live !== undefined && ENDED.includes(live.job.state);
+    return live !== undefined && isFinal(live.job.state);
   }
 
   #watch(id: string): void {

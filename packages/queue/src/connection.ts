@@ -1,4 +1,5 @@
-import { Redis, type RedisOptions } from 'ioredis';
+import type { Redis, RedisOptions } from 'ioredis';
+import { GatheringRedis } from './engine/gathering-redis.ts';
 
 /** What a connection is for decides how it behaves when Redis is away. */
 export type ConnectionRole = 'command' | 'worker' | 'feed';
@@ -6,7 +7,7 @@ export type ConnectionRole = 'command' | 'worker' | 'feed';
 /** Longest pause between two attempts to reconnect: a Redis that is back should be noticed within a second. */
 const RETRY_MAX_MS = 1000;
 
-const OPTIONS: Record<ConnectionRole, RedisOptions> = {
+const OPTIONS: Record<ConnectionRole, Omit<RedisOptions, 'replyMapping'>> = {
   // A caller waits for the answer: fail soon rather than hang. The outcome of a timed-out add is unknown, which is
   // harmless because job ids are ours and a repeat finds the job that is there.
   command: { maxRetriesPerRequest: 1, commandTimeout: 5000, connectTimeout: 2000 },
@@ -22,7 +23,7 @@ const OPTIONS: Record<ConnectionRole, RedisOptions> = {
  * errors are reported through `onError` and never thrown. `name` shows in CLIENT LIST.
  */
 export function connectRedis(url: string, role: ConnectionRole, name: string, onError: (error: Error) => void): Redis {
-  const redis = new Redis(url, {
+  const redis = new GatheringRedis(url, {
     ...OPTIONS[role],
     connectionName: `spillway:${name}:${role}`,
     retryStrategy: (attempt) => Math.min(attempt * 50, RETRY_MAX_MS),

@@ -69,7 +69,7 @@ function standardParser(schema: Schema & StandardSchema): LoadedJob['parseInput'
       return parsed.issues ? { problem: parsed.issues.map(describeIssue).join('; ') } : { input: parsed.value };
     } catch (error) {
       // A transform is code of its author, and may throw where it should report.
-      return { problem: `the schema threw: ${error instanceof Error ? error.message : error}` };
+      return { problem: `the schema threw ${error}` };
     }
   };
 }

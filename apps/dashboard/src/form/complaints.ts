@@ -19,7 +19,7 @@ export function sortFaults(root: Field, faults: readonly Fault[], prefix: string
     if (pointer !== prefix && !pointer.startsWith(`${prefix}/`)) continue;
     const field = nearest(pointer.slice(prefix.length), known);
     const text = sentence(message, prefix + (field ?? ''));
-    if (field) at.set(field, [...(at.get(field) ?? []), text]);
+    if (field !== undefined) at.set(field, [...(at.get(field) ?? []), text]);
     else rest.push(text);
   }
   return { at, rest };
@@ -29,7 +29,8 @@ function nearest(pointer: string, known: ReadonlySet<string>): string | undefine
   for (let at = pointer; at !== ''; at = at.slice(0, at.lastIndexOf('/'))) {
     if (known.has(at) || known.has(at.replace(/\/\d+$/, '/-'))) return at;
   }
-  return undefined;
+  // An input that is edited as a whole takes all complaints.
+  return known.has('') ? '' : undefined;
 }
 
 function pointersOf(field: Field): string[] {

@@ -17,32 +17,21 @@ interface JobFormProps {
 
 /** The form for one type's input: a control per field, or the whole input as JSON. */
 export function JobForm({ client, type, start, onSubmitted, onDenied }: JobFormProps) {
-  const fields = useMemo(() => planForm(type.input), [type]);
-  const whole = useMemo((): Field => ({ ...fields, kind: 'json', title: 'Input' }), [fields]);
-  const fits = start === undefined || canShow(fields, start);
-  const [raw, setRaw] = useState(fields.kind === 'json' || !fits);
-  const [draft, setDraft] = useState<Draft>(() => startOf(raw ? whole : fields, start));
+  const input = useInput(type, start);
   const [options, setOptions] = useState<Draft>();
-  const shown = raw ? whole : fields;
-  const { submit, busy, faults } = useSubmit({ client, type, input: [shown, draft], options, onSubmitted, onDenied });
-  const complaints = sortFaults(shown, faults, '/input');
-  const form = useFocusOnFault(faults);
-
-  const fill = (value: unknown) => {
-    const fit = fields.kind !== 'json' && canShow(fields, value);
-    setRaw(!fit);
-    setDraft(toDraft(fit ? fields : whole, value));
-  };
+  const { submit, busy, refusal } = useSubmit({ client, type, input, options, onSubmitted, onDenied });
+  const form = useFocusOnFault(refusal.faults);
+  const complaints = sortFaults(input.field, refusal.faults, '/input');
   return (
     <form class="form" ref={form} noValidate onSubmit={submit}>
       {type.description && <p class="form__about">{type.description}</p>}
-      <Examples type={type} onChoose={fill} />
-      <Problems complaints={complaints} />
+      <Examples type={type} onChoose={input.fill} />
+      <Problems complaints={complaints} failure={refusal.failure} />
       <Controls
-        key={String(raw)}
-        field={shown}
-        draft={draft}
-        onChange={setDraft}
+        key={input.field.kind}
+        field={input.field}
+        draft={input.draft}
+        onChange={input.setDraft}
         context={{ client, complaints, onDenied }}
       />
       <details class="form__more">
@@ -51,62 +40,88 @@ export function JobForm({ client, type, start, onSubmitted, onDenied }: JobFormP
           field={OPTIONS}
           draft={options}
           onChange={setOptions}
-          context={{ client, complaints: sortFaults(OPTIONS, faults, '/options'), onDenied }}
+          context={{ client, complaints: sortFaults(OPTIONS, refusal.faults, '/options'), onDenied }}
         />
       </details>
       <div class="form__foot">
         <button class="button button--main" type="submit" disabled={busy}>
           {busy ? 'Submitting…' : 'Submit job'}
         </button>
-        {fields.kind !== 'json' && (
-          <button class="button button--quiet" type="button" onClick={() => switchTo(!raw)}>
-            {raw ? 'Edit as form' : 'Edit as JSON'}
+        {input.switchView && (
+          <button class="button button--quiet" type="button" onClick={input.switchView}>
+            {input.field.kind === 'json' ? 'Edit as form' : 'Edit as JSON'}
           </button>
         )}
       </div>
     </form>
   );
-
-  function switchTo(json: boolean): void {
-    const spoiled: Fault[] = [];
-    const value = toValue(shown, draft, spoiled);
-    // Text that is not JSON stays where it can be mended.
-    if (spoiled.length > 0 || (!json && value !== undefined && !canShow(fields, value))) return;
-    setRaw(json);
-    setDraft(toDraft(json ? whole : fields, value));
-  }
 }
 
-function startOf(field: Field, start: unknown): Draft {
-  return start === undefined ? firstDraft(field) : toDraft(field, start);
+interface Input {
+  /** What is drawn: the type's fields, or one field for the whole input as JSON. */
+  field: Field;
+  draft: Draft;
+  setDraft: (draft: Draft) => void;
+  /** Shows a value: in the fields where they can hold all of it, else as JSON. */
+  fill: (value: unknown) => void;
+  /** Changes between fields and JSON; absent where there are no fields. */
+  switchView: (() => void) | undefined;
+}
+
+function useInput(type: JobType, start: unknown): Input {
+  const fields = useMemo(() => planForm(type.input), [type]);
+  const whole = useMemo((): Field => ({ ...fields, kind: 'json', title: 'Input' }), [fields]);
+  const fieldFor = (value: unknown) => (fields.kind !== 'json' && canShow(fields, value) ? fields : whole);
+  const [{ field, draft }, setShown] = useState(() => {
+    if (start === undefined) return { field: fields, draft: firstDraft(fields) };
+    const first = fieldFor(start);
+    return { field: first, draft: toDraft(first, start) };
+  });
+  const show = (next: Field, value: unknown) => setShown({ field: next, draft: toDraft(next, value) });
+  const switchView = () => {
+    const faults: Fault[] = [];
+    const value = toValue(field, draft, faults);
+    const next = field === fields ? whole : fieldFor(value ?? {});
+    // Text that is not JSON, or more than the fields can hold, stays where it can be mended.
+    if (faults.length === 0) show(next, value);
+  };
+  return {
+    field,
+    draft,
+    setDraft: (next) => setShown({ field, draft: next }),
+    fill: (value) => show(fieldFor(value), value),
+    switchView: fields.kind === 'json' ? undefined : switchView,
+  };
 }
 
 interface Submission {
   client: Client;
   type: JobType;
-  input: [field: Field, draft: Draft];
+  input: Input;
   options: Draft;
   onSubmitted: (job: Job) => void;
   onDenied: () => void;
 }
 
-function useSubmit({ client, type, input: [field, draft], options, onSubmitted, onDenied }: Submission) {
+function useSubmit({ client, type, input: { field, draft }, options, onSubmitted, onDenied }: Submission) {
   const [busy, setBusy] = useState(false);
-  const [faults, setFaults] = useState<readonly Fault[]>([]);
+  const [refusal, setRefusal] = useState<Refusal>(NOT_REFUSED);
 
   const send = async () => {
     const spoiled: Fault[] = [];
     const input = toValue(field, draft, spoiled);
-    const chosen = toValue(OPTIONS, options, spoiled) as SubmitOptions | undefined;
-    if (spoiled.length > 0) return setFaults(spoiled.map((fault) => ({ ...fault, pointer: `/input${fault.pointer}` })));
+    const chosen = toValue(OPTIONS, options, []) as SubmitOptions | undefined;
+    if (spoiled.length > 0) {
+      return setRefusal({ faults: spoiled.map(({ pointer, message }) => ({ pointer: `/input${pointer}`, message })) });
+    }
     setBusy(true);
     try {
       const { links: _links, ...job } = await client.submit(type.type, input, chosen);
-      setFaults([]);
+      setRefusal(NOT_REFUSED);
       onSubmitted({ ...job, input });
     } catch (error) {
       if (error instanceof ApiError && error.status === 401) return onDenied();
-      setFaults(faultsOf(error));
+      setRefusal(refusalOf(error));
     } finally {
       setBusy(false);
     }
@@ -115,12 +130,21 @@ function useSubmit({ client, type, input: [field, draft], options, onSubmitted, 
     event.preventDefault();
     if (!busy) void send();
   };
-  return { submit, busy, faults };
+  return { submit, busy, refusal };
 }
 
-function faultsOf(error: unknown): Fault[] {
-  if (error instanceof ApiError && error.errors.length > 0) return [...error.errors];
-  return [{ pointer: '/input', message: error instanceof Error ? error.message : String(error) }];
+/** Why a submit did not go through: what is wrong at places of the forms, and what has no place in them. */
+interface Refusal {
+  faults: readonly Fault[];
+  failure?: string;
+}
+
+const NOT_REFUSED: Refusal = { faults: [] };
+
+function refusalOf(error: unknown): Refusal {
+  const faults = error instanceof ApiError ? error.errors : [];
+  const placed = faults.length > 0 && faults.every(({ pointer }) => /^\/(?:input|options)(?:\/|$)/.test(pointer));
+  return placed ? { faults } : { faults, failure: error instanceof Error ? error.message : String(error) };
 }
 
 /** After a refused submit, the first control with a complaint gets the focus. */
@@ -132,11 +156,13 @@ function useFocusOnFault(faults: readonly Fault[]) {
   return form;
 }
 
-function Problems({ complaints: { at, rest } }: { complaints: Complaints }) {
-  if (at.size === 0 && rest.length === 0) return <div role="alert" />;
+function Problems({ complaints: { at, rest }, failure }: { complaints: Complaints; failure: string | undefined }) {
+  const messages = failure === undefined ? rest : [failure, ...rest];
+  // The element stays, so that readers are told when something appears in it.
+  if (at.size === 0 && messages.length === 0) return <div role="alert" />;
   return (
     <div class="notice notice--bad" role="alert">
-      {rest.length > 0 ? rest.map((message) => <p key={message}>{message}</p>) : <p>{countOf(at.size)}</p>}
+      {messages.length > 0 ? messages.map((message) => <p key={message}>{message}</p>) : <p>{countOf(at.size)}</p>}
     </div>
   );
 }

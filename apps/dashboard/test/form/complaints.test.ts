@@ -26,6 +26,12 @@ test('what no field shows stands above the form', () => {
   expect(sortFaults(FORM, [fault], '/input')).toEqual({ at: new Map(), rest: ['Colour is not a known field'] });
 });
 
+test('an input that is edited as a whole takes all complaints', () => {
+  const whole = planForm({ type: 'object' });
+  const fault = { pointer: '/input/steps', message: '/input/steps expected integer' };
+  expect([...sortFaults(whole, [fault], '/input').at]).toEqual([['', ['Steps expected integer']]]);
+});
+
 test('what belongs to another form is left to it', () => {
   const faults = [{ pointer: '/options/attempts', message: 'too many' }];
   expect(sortFaults(FORM, faults, '/input')).toEqual({ at: new Map(), rest: [] });
