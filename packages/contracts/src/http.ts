@@ -20,8 +20,12 @@ export const Links = Type.Object({
   output: Type.String(),
 });
 
-/** Reply to a submit: the job, and where to go from here. */
-export const SubmitReply = Type.Object({ ...Job.properties, links: Links }, { $id: 'SubmitReply' });
+export type Links = Static<typeof Links>;
+
+const { input: _known, ...jobWithoutInput } = Job.properties;
+
+/** Reply to a submit: the job without its input, which the submitter knows, and where to go from here. */
+export const SubmitReply = Type.Object({ ...jobWithoutInput, links: Links }, { $id: 'SubmitReply' });
 export type SubmitReply = Static<typeof SubmitReply>;
 
 export const JobList = Type.Object(

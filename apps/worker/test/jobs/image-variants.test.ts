@@ -142,7 +142,7 @@ function crc32(bytes: Buffer): number {
 }
 
 test.each([
-  [{ widths: [] }, '/widths expected at least 1 items'],
+  [{ widths: [] }, '/widths expected at least 1 item'],
   [{ widths: [8] }, '/widths/0 expected >= 16, got 8'],
   [{ widths: [100, 100] }, '/widths expected items that are all different'],
   [{ formats: ['bmp'] }, '/formats/0 expected one of "avif"'],

@@ -1,4 +1,4 @@
-import { isFinal, type Job, SpillwayError, SubmitRequest } from '@spillway/contracts';
+import { isFinal, type Job, type Links, SpillwayError, SubmitRequest } from '@spillway/contracts';
 import { Type } from 'typebox';
 import type { App } from '../../app.ts';
 import type { Services } from '../../services.ts';
@@ -42,20 +42,19 @@ export function submitJob(app: App, { producer, catalogue, metrics, waitForEnd }
       );
     }
     const submitted = await producer.submit({ type, input, options });
-    metrics.submitted.inc({ type: type.type, queue: type.queue });
+    metrics.countSubmit(type);
     const job = waitS > 0 ? await waitForEnd(submitted.id, waitS * 1000) : submitted;
     if (waitS > 0) reply.header('preference-applied', `wait=${waitS}`);
     return reply
       .code(isFinal(job.state) ? 200 : 202)
       .header('location', `/v1/jobs/${job.id}`)
-      .send(toReply(job));
+      .send({ ...job, links: linksOf(job) });
   });
 }
 
-/** The submitter knows the input, so the reply leaves it out. */
-function toReply({ input: _input, ...job }: Job) {
-  const self = `/v1/jobs/${job.id}`;
-  return { ...job, links: { self, result: `${self}/result`, log: `${self}/log`, output: `${self}/output` } };
+function linksOf({ id }: Job): Links {
+  const self = `/v1/jobs/${id}`;
+  return { self, result: `${self}/result`, log: `${self}/log`, output: `${self}/output` };
 }
 
 /** Seconds of a `wait` preference (RFC 7240), capped; other preferences are none of ours and are ignored, as the RFC says. */
