@@ -132,7 +132,11 @@ export function createConsumer(setup: ConsumerSetup): Consumer {
     get running() {
       return running.size;
     },
-    ready: () => worker.waitUntilReady().then(() => undefined),
+    async ready() {
+      await worker.waitUntilReady();
+      // The engine's scripts trim the event stream to what stands here, and its workers do not say it by themselves.
+      await redis.hset(queueKeys(prefix, queue).meta, 'opts.maxLenEvents', EVENTS_KEPT);
+    },
     stop(finishMs) {
       stopping ??= stop(worker, finishMs, () => {
         handingBack = true;

@@ -7,6 +7,9 @@ export interface QueueKeys {
   /** Prefix of all keys of the queue, colon included. */
   readonly base: string;
   readonly events: string;
+  readonly meta: string;
+  /** What idle workers wait for. */
+  readonly marker: string;
   readonly wait: string;
   readonly active: string;
   readonly prioritized: string;
@@ -29,6 +32,8 @@ export function queueKeys(prefix: string, queue: string): QueueKeys {
   return {
     base,
     events: `${base}events`,
+    meta: `${base}meta`,
+    marker: `${base}marker`,
     wait: `${base}wait`,
     active: `${base}active`,
     prioritized: `${base}prioritized`,

@@ -10,6 +10,7 @@ import type { StoredOptions } from '../engine/record.ts';
 import { withRedis } from '../engine/unavailable.ts';
 import { cancelWaiting } from './cancel-script.ts';
 import { createIds } from './ids.ts';
+import { createIntake, type Intake } from './intake.ts';
 
 /** What a control call did: `done` is false where the job was already as asked. */
 export interface ControlOutcome {
@@ -40,8 +41,9 @@ export function createProducer(setup: {
   const { redis, prefix, now = Date.now } = setup;
   const queues = openQueues(redis, prefix, setup.onError);
   const newId = createIds();
+  const intake = createIntake(redis, prefix);
   return {
-    submit: (submission) => withRedis(redis, () => submit(queues, submission, newId, now())),
+    submit: (submission) => withRedis(redis, () => submit({ queues, intake, newId }, submission, now())),
     cancel: (id, by) => withRedis(redis, () => cancel(redis, prefix, id, by, now())),
     retry: (id) => withRedis(redis, () => retry(queues, id)),
     remove: (id) => withRedis(redis, () => remove(redis, prefix, queues, id)),
@@ -52,38 +54,15 @@ export function createProducer(setup: {
 }
 
 async function submit(
-  queues: QueueHandles,
+  { queues, intake, newId }: { queues: QueueHandles; intake: Intake; newId: ReturnType<typeof createIds> },
   { type, input = {}, options = {} }: { type: JobType; input: unknown; options?: JobOptions },
-  newId: ReturnType<typeof createIds>,
   timestamp: number,
 ): Promise<Job> {
   const id = newId(type.queue, timestamp);
   const stored = storedOptions(type, options);
-  // The engine's own `queue.add` stores the id a second time inside the options and builds a job object that nobody
-  // reads; its backend's `addJob` is the same insert without both. Every submit pays for what is done here, so objects are
-  // written out: spreading one into a new one took longer than its JSON.
-  await queues
-    .get(type.queue)
-    .getBackend()
-    .addJob(
-      {
-        id,
-        name: type.type,
-        data: JSON.stringify(input),
-        opts: stored,
-        timestamp,
-        delay: stored.delay,
-        priority: stored.priority,
-        // What a new job does not have yet; the engine's type wants it all the same.
-        progress: 0,
-        attemptsMade: 0,
-        attemptsStarted: 0,
-        stalledCounter: 0,
-        failedReason: '',
-        returnvalue: '',
-      },
-      id,
-    );
+  const data = JSON.stringify(input);
+  if (stored.delay || stored.priority) await addToLine(queues, { id, type, data, stored, timestamp });
+  else await intake.store(type.queue, { id, type: type.type, input: data, options: JSON.stringify(stored), timestamp });
   return {
     id,
     type: type.type,
@@ -98,6 +77,33 @@ async function submit(
     input,
   };
 }
+
+/** Jobs that wait for their time or behind others are rarer, and take the engine's own way in. */
+async function addToLine(
+  queues: QueueHandles,
+  {
+    id,
+    type,
+    data,
+    stored,
+    timestamp,
+  }: { id: string; type: JobType; data: string; stored: JobsOptions; timestamp: number },
+): Promise<void> {
+  const { delay, priority } = stored;
+  // `queue.add` would store the id a second time, inside the options; the backend's `addJob` is the same insert without.
+  const record = { ...EMPTY_RECORD, id, name: type.type, data, opts: stored, timestamp, delay, priority };
+  await queues.get(type.queue).getBackend().addJob(record, id);
+}
+
+/** Fields of the engine's record that a new job does not have yet. */
+const EMPTY_RECORD = {
+  progress: 0,
+  attemptsMade: 0,
+  attemptsStarted: 0,
+  stalledCounter: 0,
+  failedReason: '',
+  returnvalue: '',
+};
 
 /** Waits between attempts where neither the submitter nor the type says: from a second on, doubling, spread by half. */
 const DEFAULT_BACKOFF = { type: 'exponential', delay: 1000, jitter: 0.5 } as const;

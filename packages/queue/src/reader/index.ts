@@ -70,7 +70,7 @@ async function readQueue(redis: Redis, prefix: string, name: string): Promise<Pi
     .llen(keys.active)
     .zcard(keys.completed)
     .zcard(keys.failed)
-    .hexists(`${keys.base}meta`, 'paused')
+    .hexists(keys.meta, 'paused')
     .exec();
   const [wait = 0, prioritized = 0, delayed = 0, blocked = 0, active = 0, completed = 0, failed = 0, paused = 0] = (
     replies ?? []
