@@ -23,10 +23,24 @@ export interface Catalogue {
 /** A type that a starting worker registers, or changes, is seen within this time. */
 const FRESH_MS = 1000;
 
-export function createCatalogue(registry: Registry, now: () => number = Date.now): Catalogue {
+export function createCatalogue(
+  registry: Registry,
+  onError: (error: Error) => void,
+  now: () => number = Date.now,
+): Catalogue {
   let entries = new Map<string, CatalogueEntry & { text: string }>();
   let readAt = Number.NEGATIVE_INFINITY;
   let reading: Promise<void> | undefined;
+
+  /** A schema that cannot be compiled takes its own type off the list and no other. */
+  function compile(type: JobType, text: string): (CatalogueEntry & { text: string }) | undefined {
+    try {
+      return { type, text, checkInput: compileSchema(type.input) };
+    } catch (error) {
+      onError(new Error(`job type ${type.type} cannot be offered: its input schema is not valid`, { cause: error }));
+      return undefined;
+    }
+  }
 
   async function read(): Promise<void> {
     const types = await registry.types();
@@ -35,7 +49,8 @@ export function createCatalogue(registry: Registry, now: () => number = Date.now
       const text = JSON.stringify(type);
       const known = entries.get(type.type);
       // Compiling costs milliseconds, so a type that did not change keeps its validator.
-      next.set(type.type, known?.text === text ? known : { type, text, checkInput: compileSchema(type.input) });
+      const entry = known?.text === text ? known : compile(type, text);
+      if (entry) next.set(type.type, entry);
     }
     entries = next;
     readAt = now();

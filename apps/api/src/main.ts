@@ -34,7 +34,7 @@ async function start({ config, logger }: ServiceSetup): Promise<RunningService> 
   const registry = createRegistry({ redis, prefix });
   const listener = createEndListener();
   const feed = createFeed({ reads, commands: redis, prefix, listener, onError });
-  const catalogue = createCatalogue(registry);
+  const catalogue = createCatalogue(registry, (err) => logger.error({ err }, 'a job type is left out'));
   const files = openFileStore({ location: config.files, maxBytes: config.fileLimitBytes });
 
   const app = await buildApp({

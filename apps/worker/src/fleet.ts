@@ -39,7 +39,8 @@ function openSeat(main: string, logger: Logger): Seat {
   const ready = untilReady(child);
 
   function launch(): ChildProcess {
-    const launched = fork(main, { env: { ...process.env, WORKER_PROCESSES: '1' } });
+    // In a group of its own, so that Ctrl-C in a terminal reaches this process only, which then stops its children once.
+    const launched = fork(main, { detached: true, env: { ...process.env, WORKER_PROCESSES: '1' } });
     const launchedAt = Date.now();
     launched.once('exit', (code, signal) => {
       if (stopping) return;

@@ -50,5 +50,5 @@ export class JobFailedError extends Error {
 /** The error for a refusal that came over the live connection, which carries a code and a message only. */
 export function refusal({ code, message }: JobError): ApiError {
   const known = code in ERRORS ? ERRORS[code as ErrorCode] : ERRORS.internal;
-  return new ApiError({ ...known, type: `/docs/errors#${code}`, code, detail: message });
+  return new ApiError({ ...known, type: `urn:spillway:error:${code}`, code, detail: message });
 }

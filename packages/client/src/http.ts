@@ -109,7 +109,7 @@ async function readProblem(response: Response): Promise<Problem> {
   const code = codeOf(response.status);
   const type = response.headers.get('content-type') ?? 'no content type';
   const detail = `Expected a problem document with status ${response.status}, got ${type}`;
-  return { ...ERRORS[code], type: `/docs/errors#${code}`, status: response.status, code, detail };
+  return { ...ERRORS[code], type: `urn:spillway:error:${code}`, status: response.status, code, detail };
 }
 
 function parseProblem(text: string): Problem | undefined {

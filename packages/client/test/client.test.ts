@@ -42,7 +42,7 @@ test('a submit sends type, input, options and the key', async () => {
 
 test("a refusal carries the server's problem", async () => {
   const problem = {
-    type: '/docs/errors#invalid_input',
+    type: 'urn:spillway:error:invalid_input',
     title: 'The input does not match',
     status: 422,
     code: 'invalid_input',

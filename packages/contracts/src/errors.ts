@@ -53,7 +53,7 @@ export class SpillwayError extends Error {
 export function toProblem(error: SpillwayError, requestId?: string): Problem {
   const { status, retryable, title } = ERRORS[error.code];
   return {
-    type: `/docs/errors#${error.code}`,
+    type: `urn:spillway:error:${error.code}`,
     title,
     status,
     code: error.code,

@@ -31,7 +31,7 @@ function sourceFiles(folder: string): string[] {
 test.each(Object.keys(ERRORS) as ErrorCode[])('the problem %s is ready to be sent', (code) => {
   const problem = toProblem(new SpillwayError(code, 'expected this, got that'), 'r1');
   expect(problem).toEqual({
-    type: `/docs/errors#${code}`,
+    type: `urn:spillway:error:${code}`,
     title: ERRORS[code].title,
     status: ERRORS[code].status,
     code,
