@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { npm } from '../process/npm.mjs';
 import { lastLines } from '../process/run.mjs';
@@ -23,10 +23,25 @@ export async function build(folder, signal) {
   const startedAt = Date.now();
   const { code, output } = await npm(['run', 'build', '--silent'], { cwd: folder, signal });
   if (code !== 0) throw new Problem(`The build failed:\n${lastLines(output, 60)}`);
+  dropStaleJobs(path.join(folder, 'apps/worker'));
   mkdirSync(toolFolder, { recursive: true });
   writeFileSync(STAMP_FILE, wanted);
   say(`built in ${((Date.now() - startedAt) / 1000).toFixed(1)} s`);
   return 'built';
+}
+
+/**
+ * The compiler leaves behind what it once built from a job file that is gone or has another name now, and a worker loads
+ * all that lies in the folder.
+ * @param {string} worker
+ */
+function dropStaleJobs(worker) {
+  const built = path.join(worker, 'dist/jobs');
+  if (!existsSync(built)) return;
+  for (const name of readdirSync(built)) {
+    const source = name.replace(/\.(d\.ts|js)(\.map)?$/, '.ts');
+    if (!existsSync(path.join(worker, 'src/jobs', source))) rmSync(path.join(built, name));
+  }
 }
 
 /** @param {string} folder */

@@ -57,6 +57,7 @@ async function start({ config, logger }: ServiceSetup): Promise<RunningService> 
   return {
     url,
     async stop() {
+      listener.close();
       await app.close();
       await feed.close();
       await producer.close();

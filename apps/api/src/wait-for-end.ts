@@ -10,6 +10,9 @@ export type WaitForEnd = (id: string, waitMs: number) => Promise<Job>;
 
 /** Whoever waits for a job here is told through this. */
 export interface EndListener extends FeedListener {
+  /** Wakes everybody for good: whoever waits is answered with the job as it stands. */
+  close(): void;
+  readonly closed: boolean;
   waitFor(id: string, waitMs: number): { woken: Promise<void>; stop: () => void };
 }
 
@@ -18,7 +21,15 @@ export function createEndListener(): EndListener {
   const wake = (id: string) => {
     for (const resolve of waiting.get(id) ?? []) resolve();
   };
+  let closed = false;
   return {
+    get closed() {
+      return closed;
+    },
+    close() {
+      closed = true;
+      for (const id of [...waiting.keys()]) wake(id);
+    },
     onEvents(events) {
       for (const event of events) if (endsWait(event)) wake(event.job);
     },
@@ -61,7 +72,7 @@ export function createWaitForEnd(
         const { woken, stop } = listener.waitFor(id, Math.max(0, deadline - now()));
         try {
           const job = await reader.job(id);
-          if (isFinal(job.state) || now() >= deadline) return job;
+          if (isFinal(job.state) || now() >= deadline || listener.closed) return job;
           await woken;
         } finally {
           stop();

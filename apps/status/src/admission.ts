@@ -1,5 +1,5 @@
 import { SpillwayError, toProblem } from '@spillway/contracts';
-import { type Keys, mayUse } from '@spillway/runtime';
+import { type Config, isOwnHost, type Keys, mayUse } from '@spillway/runtime';
 import type { Socket } from 'socket.io';
 import type { Jobs } from './server.ts';
 
@@ -9,20 +9,23 @@ type Middleware = Parameters<Jobs['use']>[0];
  * Decides at every connect who may watch: a key with the scope `read` where keys are configured, and pages of this site
  * or of the allowed origins only. A refusal carries its problem document as `data`.
  */
-export function makeAdmission({ keys, origins }: { keys: Keys; origins: readonly string[] }): Middleware {
+export function makeAdmission({ keys, config }: { keys: Keys; config: Config }): Middleware {
   return (socket, next) => {
-    const refusal = refuse(socket, keys, origins);
+    const refusal = refuse(socket, keys, config);
     next(refusal && Object.assign(new Error(refusal.message), { data: toProblem(refusal) }));
   };
 }
 
-function refuse(socket: Pick<Socket, 'handshake'>, keys: Keys, origins: readonly string[]): SpillwayError | undefined {
+function refuse(socket: Pick<Socket, 'handshake'>, keys: Keys, config: Config): SpillwayError | undefined {
   const { headers, auth } = socket.handshake;
   const { origin } = headers;
   // api forwards with its own Host, and says in X-Forwarded-Host which one the browser asked for.
   const host = headers['x-forwarded-host'] ?? headers.host;
-  if (origin && !origins.includes(origin) && !isHostOf(origin, host)) {
+  if (origin && !config.origins.includes(origin) && !isHostOf(origin, host)) {
     return new SpillwayError('forbidden', `expected a page of this site or of SPILLWAY_ORIGINS, got one of ${origin}`);
+  }
+  if (!keys.required && !isOwnHost(String(host), config)) {
+    return new SpillwayError('forbidden', `expected a Host header that names this service, got ${host}`);
   }
   const token: unknown = auth.token;
   const caller = keys.verify(typeof token === 'string' ? token : undefined);

@@ -29,7 +29,7 @@ async function start({ config, logger }: ServiceSetup): Promise<RunningService> 
 
   const server = createServer({
     keys,
-    origins: config.origins,
+    config,
     relay,
     feed,
     reader: createReader({ redis, prefix: config.prefix }),

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import type { ClientToServer, ServerToClient } from '@spillway/contracts';
 import type { Feed } from '@spillway/queue/feed';
 import type { Reader } from '@spillway/queue/reader';
-import type { Keys, Logger, Readiness, Registry } from '@spillway/runtime';
+import type { Config, Keys, Logger, Readiness, Registry } from '@spillway/runtime';
 import { type Namespace, Server } from 'socket.io';
 import { makeAdmission } from './admission.ts';
 import type { Relay } from './relay.ts';
@@ -14,8 +14,7 @@ export type Jobs = Namespace<ClientToServer, ServerToClient>;
 
 export interface StatusSetup {
   keys: Keys;
-  /** Origins of pages that may connect beside those of the site itself. */
-  origins: readonly string[];
+  config: Config;
   relay: Relay;
   feed: Feed;
   reader: Reader;

@@ -1,5 +1,4 @@
-import type { Redis, RedisOptions } from 'ioredis';
-import { GatheringRedis } from './engine/gathering-redis.ts';
+import { Redis, type RedisOptions } from 'ioredis';
 
 /** What a connection is for decides how it behaves when Redis is away. */
 export type ConnectionRole = 'command' | 'worker' | 'feed';
@@ -23,7 +22,7 @@ const OPTIONS: Record<ConnectionRole, Omit<RedisOptions, 'replyMapping'>> = {
  * errors are reported through `onError` and never thrown. `name` shows in CLIENT LIST.
  */
 export function connectRedis(url: string, role: ConnectionRole, name: string, onError: (error: Error) => void): Redis {
-  const redis = new GatheringRedis(url, {
+  const redis = new Redis(url, {
     ...OPTIONS[role],
     connectionName: `spillway:${name}:${role}`,
     retryStrategy: (attempt) => Math.min(attempt * 50, RETRY_MAX_MS),

@@ -16,7 +16,7 @@ async function contents(
     record,
     isRecent: Number(timestamp) > 1_600_000_000_000,
     wait: (await redis.lrange(keys.wait, 0, -1)).map((member) => member === id),
-    marker: await redis.zrange(keys.marker, 0, -1, 'WITHSCORES'),
+    marker: await redis.zrange(keys.marker, '0', '-1', 'WITHSCORES'),
     names: (await redis.keys(`${prefix}:*`)).map((key) => key.slice(prefix.length).replace(id, 'ID')).sort(),
   };
 }

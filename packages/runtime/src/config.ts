@@ -73,6 +73,16 @@ export function isLoopback(host: string): boolean {
 }
 
 /**
+ * Whether a request's Host header names this service. A name of somebody else's that resolves to this address is how a
+ * foreign page gets past the same-origin rule, so an open service answers only under names that are its own.
+ */
+export function isOwnHost(header: string | undefined, config: Pick<Config, 'host' | 'hosts'>): boolean {
+  const name = (header ?? '').replace(/:\d+$/, '').replace(/^\[|\]$/g, '');
+  if (config.hosts.length > 0) return config.hosts.includes(name);
+  return !isLoopback(config.host) || isLoopback(name);
+}
+
+/**
  * Keeps an open service away from strangers: without keys only loopback is bound, unless SPILLWAY_ALLOW_OPEN says so.
  * Returns the warning to log where the setting was needed.
  * @throws ConfigError

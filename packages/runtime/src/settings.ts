@@ -133,6 +133,12 @@ export const SETTINGS = {
       'Comma-separated origins of other sites whose pages may call api and watch, e.g. https://app.example.com.',
     fallback: [],
   }),
+  hosts: list({
+    env: 'SPILLWAY_HOSTS',
+    describe:
+      'Comma-separated names under which an open Spillway (no keys) may be called; only loopback names while it is bound to loopback, any otherwise.',
+    fallback: [],
+  }),
   logLevel: oneOf(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], {
     env: 'SPILLWAY_LOG_LEVEL',
     describe: 'Least severe level that is logged.',

@@ -17,26 +17,47 @@ export interface RunSetup {
 
 /** Runs one leased job to its outcome. Never throws: whatever a handler does ends as an outcome that says so. */
 export async function runJob(lease: Lease, setup: RunSetup): Promise<Outcome> {
-  const logger = setup.logger.child({ jobId: lease.id, type: lease.type, attempt: lease.attempt });
-  const outcome = await attempt(lease, { ...setup, logger });
-  logOutcome(logger, outcome);
+  // Most jobs log nothing, and binding a logger costs as much as the rest of a short job.
+  const logger = once(() => setup.logger.child({ jobId: lease.id, type: lease.type, attempt: lease.attempt }));
+  const isDebug = setup.logger.isLevelEnabled('debug');
+  if (isDebug) logger().debug('job started');
+  const outcome = await attempt(lease, setup, logger);
+  if (outcome.kind === 'failed' && !lease.signal.aborted) {
+    logger().warn({ error: outcome.error, retry: outcome.retry, err: outcome.cause }, 'attempt failed');
+  } else if (isDebug) {
+    // What an aborted attempt says no longer counts: its job is elsewhere, or goes back into its line.
+    logger().debug({ abandoned: lease.signal.aborted }, 'job ended');
+  }
   return outcome;
 }
 
-async function attempt(lease: Lease, setup: RunSetup): Promise<Outcome> {
+function once<T>(make: () => T): () => T {
+  let made: { value: T } | undefined;
+  return () => {
+    made ??= { value: make() };
+    return made.value;
+  };
+}
+
+async function attempt(lease: Lease, setup: RunSetup, logger: () => Logger): Promise<Outcome> {
   const job = setup.jobs.get(lease.type);
   if (!job)
     return failed('unknown_type', `expected a type that this worker has, got ${JSON.stringify(lease.type)}`, true);
   const parsed = await job.parseInput(lease.input);
   if ('problem' in parsed) return failed('invalid_input', parsed.problem, false);
-  setup.logger.debug('job started');
-  return perform(job, lease, parsed.input, setup);
+  return perform(job, lease, parsed.input, setup, logger);
 }
 
-async function perform(job: LoadedJob, lease: Lease, input: unknown, setup: RunSetup): Promise<Outcome> {
+async function perform(
+  job: LoadedJob,
+  lease: Lease,
+  input: unknown,
+  setup: RunSetup,
+  logger: () => Logger,
+): Promise<Outcome> {
   const deadline = startDeadline(lease.timeoutMs ?? job.timeoutMs, lease.signal);
   try {
-    const context = makeContext(lease, input, deadline.signal, setup);
+    const context = makeContext(lease, input, { signal: deadline.signal, logger, files: setup.files });
     const result = await Promise.race([callHandler(job, context), deadline.exceeded]);
     return result === EXCEEDED ? deadline.outcome() : settle(result, job, setup.resultLimitBytes);
   } catch (thrown) {
@@ -51,16 +72,24 @@ async function callHandler(job: LoadedJob, context: JobContext): Promise<unknown
   return job.run(context);
 }
 
-function makeContext(lease: Lease, input: unknown, signal: AbortSignal, { files, logger }: RunSetup): JobContext {
+function makeContext(
+  lease: Lease,
+  input: unknown,
+  { signal, logger, files }: { signal: () => AbortSignal; logger: () => Logger; files: FileStore },
+): JobContext {
   const { id, type, attempt, reports } = lease;
   return {
     id,
     type,
     attempt,
     input,
-    signal,
+    get signal() {
+      return signal();
+    },
     files,
-    logger,
+    get logger() {
+      return logger();
+    },
     progress: (fraction, message) =>
       reports.progress({ fraction: clamp(fraction), ...(message !== undefined && { message: String(message) }) }),
     log: (line) => reports.log(String(line)),
@@ -77,22 +106,27 @@ const EXCEEDED = Symbol('time limit exceeded');
 
 /** Ends an attempt that runs too long: aborts its signal, and stops waiting for a handler that does not listen to it. */
 function startDeadline(timeoutMs: number, lease: AbortSignal) {
-  const controller = new AbortController();
-  // Handlers throw the reason on, and what they throw should be an Error.
-  const follow = () => controller.abort(lease.reason instanceof Error ? lease.reason : new Error(String(lease.reason)));
-  if (lease.aborted) follow();
-  else lease.addEventListener('abort', follow, { once: true });
   let passed = false;
+  const controller = once(() => new AbortController());
+  // Handlers throw the reason on, and what they throw should be an Error.
+  const follow = () =>
+    controller().abort(lease.reason instanceof Error ? lease.reason : new Error(String(lease.reason)));
+  // A handler that never asks for its signal need not have one made.
+  const signal = once(() => {
+    if (lease.aborted) follow();
+    else lease.addEventListener('abort', follow, { once: true });
+    return controller().signal;
+  });
   let timer: NodeJS.Timeout | undefined;
   const exceeded = new Promise<typeof EXCEEDED>((resolve) => {
     timer = setTimeout(() => {
       passed = true;
-      controller.abort(new Error(`the attempt ran longer than ${timeoutMs} ms`));
+      controller().abort(new Error(`the attempt ran longer than ${timeoutMs} ms`));
       resolve(EXCEEDED);
     }, timeoutMs);
   });
   return {
-    signal: controller.signal,
+    signal,
     exceeded,
     passed: () => passed,
     outcome: () =>
@@ -174,8 +208,3 @@ function failed(code: JobError['code'], message: string, retry: boolean): Outcom
 
 /** An error's message is stored with the job and sent to every watcher. */
 const MESSAGE_MAX = 2000;
-
-function logOutcome(logger: Logger, outcome: Outcome): void {
-  if (outcome.kind === 'completed') logger.debug('job completed');
-  else logger.warn({ error: outcome.error, retry: outcome.retry, err: outcome.cause }, 'attempt failed');
-}

@@ -1,6 +1,6 @@
 import cors from '@fastify/cors';
 import { type Scope, SpillwayError } from '@spillway/contracts';
-import { bearerOf, type Caller, type Config, isLoopback, type Keys, mayUse } from '@spillway/runtime';
+import { bearerOf, type Caller, type Config, isOwnHost, type Keys, mayUse } from '@spillway/runtime';
 import type { FastifyRequest } from 'fastify';
 import type { App } from '../app.ts';
 
@@ -56,7 +56,7 @@ function identify(request: FastifyRequest, keys: Keys, scope: Scope): Caller {
 /**
  * Without keys, anybody's page in a browser on this machine could call an open api: forms and simple requests need no
  * permission to be sent, and a name that resolves to 127.0.0.1 gets past the same-origin rule. So while it is open, a
- * foreign Origin is refused, and on loopback a foreign Host too.
+ * foreign Origin is refused, and a foreign Host too.
  */
 function assertOwnPage({ headers }: FastifyRequest, config: Config, keys: Keys): void {
   if (keys.required) return;
@@ -64,9 +64,8 @@ function assertOwnPage({ headers }: FastifyRequest, config: Config, keys: Keys):
   if (origin && !config.origins.includes(origin) && !sameHost(origin, host)) {
     throw new SpillwayError('forbidden', `expected a page of this site or of SPILLWAY_ORIGINS, got one of ${origin}`);
   }
-  const name = host.replace(/:\d+$/, '').replace(/^\[|\]$/g, '');
-  if (isLoopback(config.host) && !isLoopback(name)) {
-    throw new SpillwayError('forbidden', `expected a Host header that names this machine, got ${host}`);
+  if (!isOwnHost(host, config)) {
+    throw new SpillwayError('forbidden', `expected a Host header that names this service, got ${host}`);
   }
 }
 

@@ -1,11 +1,11 @@
 import { randomFillSync } from 'node:crypto';
 import { jobId } from '@spillway/contracts';
-import { monotonicFactory } from 'ulid';
+import { ulid } from 'ulid';
 
 /** Random bytes are drawn in bulk: one at a time, as the library does by itself, they cost more than the rest of an id. */
 const POOL_BYTES = 4096;
 
-/** Makes job ids: unique across processes by 80 random bits, and ascending within this one. */
+/** Makes job ids: the time, and 80 random bits that make them unique across processes and impossible to guess from one another. */
 export function createIds(): (queue: string, timestamp: number) => string {
   const pool = new Uint8Array(POOL_BYTES);
   let used = POOL_BYTES;
@@ -18,6 +18,5 @@ export function createIds(): (queue: string, timestamp: number) => string {
     used += 1;
     return byte / 256;
   };
-  const ulid = monotonicFactory(random);
-  return (queue, timestamp) => jobId(queue, ulid(timestamp));
+  return (queue, timestamp) => jobId(queue, ulid(timestamp, random));
 }
