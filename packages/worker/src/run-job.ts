@@ -55,9 +55,9 @@ async function perform(
   setup: RunSetup,
   logger: () => Logger,
 ): Promise<Outcome> {
-  const deadline = startDeadline(lease.timeoutMs ?? job.timeoutMs, lease.signal);
+  const deadline = startDeadline(lease.timeoutMs ?? job.timeoutMs, lease);
   try {
-    const context = makeContext(lease, input, { signal: deadline.signal, logger, files: setup.files });
+    const context = new Context(lease, input, { signal: deadline.signal, logger, files: setup.files });
     const result = await Promise.race([callHandler(job, context), deadline.exceeded]);
     return result === EXCEEDED ? deadline.outcome() : settle(result, job, setup.resultLimitBytes);
   } catch (thrown) {
@@ -72,29 +72,45 @@ async function callHandler(job: LoadedJob, context: JobContext): Promise<unknown
   return job.run(context);
 }
 
-function makeContext(
-  lease: Lease,
-  input: unknown,
-  { signal, logger, files }: { signal: () => AbortSignal; logger: () => Logger; files: FileStore },
-): JobContext {
-  const { id, type, attempt, reports } = lease;
-  return {
-    id,
-    type,
-    attempt,
-    input,
-    get signal() {
-      return signal();
-    },
-    files,
-    get logger() {
-      return logger();
-    },
-    progress: (fraction, message) =>
-      reports.progress({ fraction: clamp(fraction), ...(message !== undefined && { message: String(message) }) }),
-    log: (line) => reports.log(String(line)),
-    output: (chunk) => reports.output(chunk),
-  };
+/** Handlers take the context apart (`{ input, progress }`), so what they call is bound to nothing. */
+class Context implements JobContext {
+  readonly id: string;
+  readonly type: string;
+  readonly attempt: number;
+  readonly input: unknown;
+  readonly files: FileStore;
+  readonly progress: JobContext['progress'];
+  readonly log: JobContext['log'];
+  readonly output: JobContext['output'];
+  readonly #signal: () => AbortSignal;
+  readonly #logger: () => Logger;
+
+  constructor(
+    lease: Lease,
+    input: unknown,
+    bound: { signal: () => AbortSignal; logger: () => Logger; files: FileStore },
+  ) {
+    const { reports } = lease;
+    this.id = lease.id;
+    this.type = lease.type;
+    this.attempt = lease.attempt;
+    this.input = input;
+    this.files = bound.files;
+    this.progress = (fraction, message) =>
+      reports.progress({ fraction: clamp(fraction), ...(message !== undefined && { message: String(message) }) });
+    this.log = (line) => reports.log(String(line));
+    this.output = (chunk) => reports.output(chunk);
+    this.#signal = bound.signal;
+    this.#logger = bound.logger;
+  }
+
+  get signal(): AbortSignal {
+    return this.#signal();
+  }
+
+  get logger(): Logger {
+    return this.#logger();
+  }
 }
 
 /** Done of nothing (0 / 0) is taken as no progress. */
@@ -105,16 +121,20 @@ function clamp(fraction: number): number {
 const EXCEEDED = Symbol('time limit exceeded');
 
 /** Ends an attempt that runs too long: aborts its signal, and stops waiting for a handler that does not listen to it. */
-function startDeadline(timeoutMs: number, lease: AbortSignal) {
+function startDeadline(timeoutMs: number, lease: Pick<Lease, 'signal'>) {
   let passed = false;
   const controller = once(() => new AbortController());
   // Handlers throw the reason on, and what they throw should be an Error.
-  const follow = () =>
-    controller().abort(lease.reason instanceof Error ? lease.reason : new Error(String(lease.reason)));
+  const follow = () => {
+    const { reason } = lease.signal;
+    controller().abort(reason instanceof Error ? reason : new Error(String(reason)));
+  };
+  let isFollowing = false;
   // A handler that never asks for its signal need not have one made.
   const signal = once(() => {
-    if (lease.aborted) follow();
-    else lease.addEventListener('abort', follow, { once: true });
+    if (lease.signal.aborted) follow();
+    else lease.signal.addEventListener('abort', follow, { once: true });
+    isFollowing = true;
     return controller().signal;
   });
   let timer: NodeJS.Timeout | undefined;
@@ -133,7 +153,7 @@ function startDeadline(timeoutMs: number, lease: AbortSignal) {
       failed('timeout', `expected the attempt to end within ${timeoutMs} ms, and it was still running`, true),
     clear: () => {
       clearTimeout(timer);
-      lease.removeEventListener('abort', follow);
+      if (isFollowing) lease.signal.removeEventListener('abort', follow);
     },
   };
 }

@@ -5,9 +5,9 @@ import type { Redis } from 'ioredis';
 import { encodeFailure } from '../engine/failure.ts';
 import { engineName, queueKeys } from '../engine/keys.ts';
 import { EVENTS_KEPT, KEEP_COMPLETED_S, KEEP_FAILED_S } from '../engine/limits.ts';
-import type { StoredOptions } from '../engine/record.ts';
 import { reportOthers } from '../engine/unavailable.ts';
 import { createReports, type JobReports } from './reports.ts';
+import { RunningJob } from './running-job.ts';
 
 export type { JobReports } from './reports.ts';
 
@@ -65,8 +65,6 @@ const STALLED_CHECK_MS = 5000;
 const RETRY_MS = 1000;
 /** How often a job may lose its worker before it counts as the job's fault; a lost reply costs one too. */
 const MAX_LOST_WORKERS = 3;
-/** A signal that stays silent; the engine always brings its own. */
-const NEVER = new AbortController().signal;
 /** After the deadline, how long handing back may take before the leases are simply left to run out. */
 const HAND_BACK_MS = 1000;
 
@@ -77,15 +75,26 @@ export function makeWorkerId(): string {
 
 export function createConsumer(setup: ConsumerSetup): Consumer {
   const { queue, redis, prefix, onError } = setup;
-  const running = new Map<string, { handBack: () => void }>();
+  const keys = queueKeys(prefix, queue);
+  const running = new Map<string, RunningJob>();
+  const loseLease = (id: string) => running.get(id)?.abort('lease lost');
+  const reports = createReports({ redis, keys, onError, onLost: loseLease });
   /** Set at the deadline of a stop. The engine may still bring a job that it was fetching when it was told to close. */
   let handingBack = false;
-  const reports = createReports({
-    redis,
-    keys: queueKeys(prefix, queue),
-    onError,
-    onLost: (id) => worker.cancelJob(id, 'lease lost'),
-  });
+
+  // Two parameters only: for a third one the engine would make an abort signal for every job.
+  async function processJob(job: EngineJob<unknown, unknown, string>, token?: string): Promise<unknown> {
+    if (handingBack) return handBack(job, token);
+    const lease = new RunningJob(job, queue, reports.open(job.id ?? '', token ?? ''));
+    running.set(lease.id, lease);
+    try {
+      const outcome = await Promise.race([setup.run(lease), lease.handedBack]);
+      await lease.reports.flush();
+      return outcome === 'handed back' ? await handBack(job, token) : settle(outcome);
+    } finally {
+      running.delete(lease.id);
+    }
+  }
 
   const worker: Worker<unknown, unknown, string> = new Worker(engineName(queue), processJob, {
     connection: redis,
@@ -98,34 +107,9 @@ export function createConsumer(setup: ConsumerSetup): Consumer {
     runRetryDelay: RETRY_MS,
     removeOnComplete: { age: KEEP_COMPLETED_S },
     removeOnFail: { age: KEEP_FAILED_S },
-    streams: { events: { maxLen: EVENTS_KEPT } },
-  } as ConstructorParameters<typeof Worker>[2]);
-  worker.on('error', reportOthers(onError));
-  worker.on('lockRenewalFailed', (ids: string[]) => {
-    for (const id of ids) worker.cancelJob(id, 'lease lost');
   });
-
-  // The engine hands over a signal only to a function that declares three parameters, and a default would hide them.
-  async function processJob(
-    job: EngineJob<unknown, unknown, string>,
-    token?: string,
-    signal?: AbortSignal,
-  ): Promise<unknown> {
-    const id = job.id ?? '';
-    if (handingBack) return handBack(job, token);
-    const jobReports = reports.open(id, token ?? '');
-    const handedBack = new Promise<'handed back'>((resolve) =>
-      running.set(id, { handBack: () => resolve('handed back') }),
-    );
-    try {
-      const outcome = await Promise.race([setup.run(toLease(job, queue, signal ?? NEVER, jobReports)), handedBack]);
-      await jobReports.flush();
-      if (outcome === 'handed back') return await handBack(job, token);
-      return settle(outcome);
-    } finally {
-      running.delete(id);
-    }
-  }
+  worker.on('error', reportOthers(onError));
+  worker.on('lockRenewalFailed', (ids: string[]) => ids.forEach(loseLease));
 
   let stopping: Promise<void> | undefined;
   return {
@@ -135,33 +119,18 @@ export function createConsumer(setup: ConsumerSetup): Consumer {
     async ready() {
       await worker.waitUntilReady();
       // The engine's scripts trim the event stream to what stands here, and its workers do not say it by themselves.
-      await redis.hset(queueKeys(prefix, queue).meta, 'opts.maxLenEvents', EVENTS_KEPT);
+      await redis.hset(keys.meta, 'opts.maxLenEvents', EVENTS_KEPT);
     },
     stop(finishMs) {
       stopping ??= stop(worker, finishMs, () => {
         handingBack = true;
-        for (const { handBack } of running.values()) handBack();
+        for (const lease of running.values()) {
+          lease.abort('the worker stops');
+          lease.handBack();
+        }
       });
       return stopping;
     },
-  };
-}
-
-function toLease(
-  job: EngineJob<unknown, unknown, string>,
-  queue: string,
-  signal: AbortSignal,
-  reports: JobReports,
-): Lease {
-  return {
-    id: job.id ?? '',
-    type: job.name,
-    queue,
-    attempt: job.attemptsStarted,
-    input: job.data,
-    timeoutMs: (job.opts as StoredOptions).timeoutMs,
-    signal,
-    reports,
   };
 }
 
@@ -190,7 +159,6 @@ async function stop(
   // Waiting for jobs, and for a Redis that may be away, are the only reasons why closing takes time.
   closed.catch(() => undefined);
   if (await settledWithin(closed, finishMs)) return;
-  worker.cancelAllJobs('the worker stops');
   handBackAll();
   await settledWithin(closed, HAND_BACK_MS);
 }
