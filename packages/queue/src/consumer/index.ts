@@ -4,8 +4,9 @@ import { type Job as EngineJob, UnrecoverableError, WaitingError, Worker } from 
 import type { Redis } from 'ioredis';
 import { encodeFailure } from '../engine/failure.ts';
 import { engineName, queueKeys } from '../engine/keys.ts';
-import { EVENTS_KEPT, KEEP_COMPLETED_S, KEEP_FAILED_S } from '../engine/limits.ts';
+import { EVENTS_KEPT } from '../engine/limits.ts';
 import { reportOthers } from '../engine/unavailable.ts';
+import { forgetOldJobs } from './forget.ts';
 import { createReports, type JobReports } from './reports.ts';
 import { RunningJob } from './running-job.ts';
 
@@ -105,10 +106,9 @@ export function createConsumer(setup: ConsumerSetup): Consumer {
     stalledInterval: STALLED_CHECK_MS,
     maxStalledCount: MAX_LOST_WORKERS,
     runRetryDelay: RETRY_MS,
-    removeOnComplete: { age: KEEP_COMPLETED_S },
-    removeOnFail: { age: KEEP_FAILED_S },
   });
   worker.on('error', reportOthers(onError));
+  const stopForgetting = forgetOldJobs({ queue, redis, prefix, onError });
   worker.on('lockRenewalFailed', (ids: string[]) => ids.forEach(loseLease));
 
   let stopping: Promise<void> | undefined;
@@ -122,6 +122,7 @@ export function createConsumer(setup: ConsumerSetup): Consumer {
       await redis.hset(keys.meta, 'opts.maxLenEvents', EVENTS_KEPT);
     },
     stop(finishMs) {
+      stopForgetting();
       stopping ??= stop(worker, finishMs, () => {
         handingBack = true;
         for (const lease of running.values()) {

@@ -1,0 +1,39 @@
+import type { Redis } from 'ioredis';
+import { KEEP_COMPLETED_S, KEEP_FAILED_S } from '../engine/limits.ts';
+import { type EngineQueue, openQueues } from '../engine/queue-handles.ts';
+import { reportOthers } from '../engine/unavailable.ts';
+
+/** How often old jobs are looked for; a job may be read for that much longer than promised. */
+const SWEEP_MS = 60_000;
+/** Jobs forgotten in one call at most: about ten milliseconds, in which Redis serves nobody else. */
+const CHUNK = 1000;
+
+/**
+ * Forgets jobs that ended long enough ago, once a minute. The engine can do so whenever a job ends, but then every job
+ * pays for it, and a queue in which nothing ends any more forgets nothing. Several workers may sweep one queue; each finds
+ * what the others left. Returns the stop.
+ */
+export function forgetOldJobs(setup: {
+  queue: string;
+  redis: Redis;
+  prefix: string;
+  onError: (error: Error) => void;
+}): () => void {
+  const { queue, redis, prefix, onError } = setup;
+  const handle = openQueues(redis, prefix, onError).get(queue);
+  const report = reportOthers(onError);
+  const timer = setInterval(() => sweep(handle).catch(report), SWEEP_MS);
+  return () => clearInterval(timer);
+}
+
+/** Forgets what is old now, a thousand jobs a call. */
+export async function sweep(handle: Pick<EngineQueue, 'clean'>): Promise<void> {
+  for (const [state, keptS] of [
+    ['completed', KEEP_COMPLETED_S],
+    ['failed', KEEP_FAILED_S],
+  ] as const) {
+    let forgotten: string[];
+    do forgotten = await handle.clean(keptS * 1000, CHUNK, state);
+    while (forgotten.length === CHUNK);
+  }
+}
