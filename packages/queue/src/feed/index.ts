@@ -28,6 +28,11 @@ const READ_COUNT = 500;
 const BLOCK_MS = 5000;
 /** Pause after a failed read; the connection itself reconnects with its own backoff. */
 const RETRY_MS = 200;
+/**
+ * A queue is read on for a while after the last one left it: short jobs come and go many a second, and taking a queue out
+ * of the reader and in again costs more than reading its events meanwhile.
+ */
+const LINGER_MS = 5000;
 /** Pause between two attempts to end the reader's wait. */
 const NUDGE_MS = 10;
 
@@ -36,6 +41,8 @@ interface Followed {
   pos: string;
   /** How many follow each job. */
   jobs: Map<string, number>;
+  /** Runs while nobody follows a job of the queue. */
+  idle?: NodeJS.Timeout | undefined;
 }
 
 /**
@@ -78,6 +85,7 @@ class StreamFeed implements Feed {
     const queue = queueOf(job);
     if (!queue || this.#closed) return () => undefined;
     const followed = await this.#open(queue);
+    clearTimeout(followed.idle);
     followed.jobs.set(job, (followed.jobs.get(job) ?? 0) + 1);
     let released = false;
     return () => {
@@ -89,6 +97,7 @@ class StreamFeed implements Feed {
 
   async close(): Promise<void> {
     this.#closed = true;
+    for (const { idle } of this.#queues.values()) clearTimeout(idle);
     this.#queues.clear();
     this.#setup.reads.disconnect();
     await this.#loop;
@@ -114,7 +123,12 @@ class StreamFeed implements Feed {
     const left = (followed.jobs.get(job) ?? 1) - 1;
     if (left > 0) followed.jobs.set(job, left);
     else followed.jobs.delete(job);
-    if (followed.jobs.size > 0 || this.#queues.get(queue) !== followed) return;
+    if (followed.jobs.size === 0 && !this.#closed)
+      followed.idle = setTimeout(() => this.#leave(queue, followed), LINGER_MS);
+  }
+
+  #leave(queue: string, followed: Followed): void {
+    if (this.#queues.get(queue) !== followed) return;
     this.#queues.delete(queue);
     this.#wake();
   }
