@@ -1,7 +1,7 @@
 // What the figures were measured on.
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { arch, cpus, platform, release, totalmem } from 'node:os';
+import { arch, cpus, platform, totalmem } from 'node:os';
 
 const PACKAGES = ['bullmq', 'ioredis', 'fastify', 'socket.io', 'autocannon'];
 
@@ -12,7 +12,7 @@ export function describeMachine(redis) {
     cpu: cpus()[0]?.model.trim() ?? 'unknown',
     cores: cpus().length,
     memoryGb: Math.round(totalmem() / 1e9),
-    system: `${platform()} ${release()} ${arch()}`,
+    system: `${platform()} ${arch()}`,
     node: process.version.slice(1),
     redis,
     packages: { spillway: own.version, ...Object.fromEntries(PACKAGES.map((name) => [name, versionOf(name)])) },
