@@ -19,6 +19,8 @@ const QUIET = [
   '--disable-sync',
 ];
 
+// Where everything is meant to be checked, a missing browser is a failure and not a reason to look away.
+if (!existsSync(PROGRAM) && process.env.CI) throw new Error(`expected a browser at ${PROGRAM}, named by CHROMIUM`);
 if (!existsSync(PROGRAM)) {
   console.warn(`The page is not tested: no browser at ${PROGRAM}. Install Chromium, or name it by CHROMIUM=<path>.`);
 }

@@ -264,23 +264,32 @@ interface GroupProps extends FieldProps<Of<'group'>> {
 }
 
 function Group({ field, draft, onChange, context, complaint, id }: GroupProps) {
-  const drafts = (draft ?? {}) as Record<string, Draft>;
   return (
     <fieldset class="field field--group">
       <Label field={field} id={id} as="legend" />
       {field.description && <p class="field__about">{field.description}</p>}
       <Complaint id={id} text={complaint} />
-      <div class="fields">
-        {field.fields.map((part) => (
-          <FieldView
-            key={part.name}
-            field={part}
-            draft={drafts[part.name]}
-            onChange={(next) => onChange({ ...drafts, [part.name]: next })}
-            context={context}
-          />
-        ))}
-      </div>
+      <Fields fields={field.fields} draft={draft} onChange={onChange} context={context} />
     </fieldset>
+  );
+}
+
+type FieldsProps = Pick<GroupProps, 'draft' | 'onChange' | 'context'> & Pick<GroupProps['field'], 'fields'>;
+
+/** The fields of an object, each with its part of the draft. */
+export function Fields({ fields, draft, onChange, context }: FieldsProps) {
+  const drafts = (draft ?? {}) as Record<string, Draft>;
+  return (
+    <div class="fields">
+      {fields.map((part) => (
+        <FieldView
+          key={part.name}
+          field={part}
+          draft={drafts[part.name]}
+          onChange={(next) => onChange({ ...drafts, [part.name]: next })}
+          context={context}
+        />
+      ))}
+    </div>
   );
 }

@@ -2,7 +2,7 @@ import { ApiError, type Client, type Job, type JobType, type SubmitOptions } fro
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { type Complaints, sortFaults } from './complaints.ts';
 import { canShow, type Draft, type Fault, firstDraft, toDraft, toValue } from './draft.ts';
-import { FieldView, type FormContext } from './field-view.tsx';
+import { Fields, FieldView, type FormContext } from './field-view.tsx';
 import { OPTIONS } from './options.ts';
 import { type Field, planForm } from './plan.ts';
 
@@ -201,18 +201,5 @@ interface ControlsProps {
 /** The root's fields stand in the form itself; a root of another kind is one field. */
 function Controls({ field, draft, onChange, context }: ControlsProps) {
   if (field.kind !== 'group') return <FieldView field={field} draft={draft} onChange={onChange} context={context} />;
-  const drafts = (draft ?? {}) as Record<string, Draft>;
-  return (
-    <div class="fields">
-      {field.fields.map((part) => (
-        <FieldView
-          key={part.name}
-          field={part}
-          draft={drafts[part.name]}
-          onChange={(next) => onChange({ ...drafts, [part.name]: next })}
-          context={context}
-        />
-      ))}
-    </div>
-  );
+  return <Fields fields={field.fields} draft={draft} onChange={onChange} context={context} />;
 }
