@@ -11,6 +11,8 @@ export function percentile(values, share) {
   const place = (sorted.length - 1) * share;
   const low = Math.floor(place);
   const high = Math.ceil(place);
+  // Equal ends also stand for two that never came, between which there is nothing to interpolate.
+  if (sorted[low] === sorted[high] || low === high) return sorted[low];
   return sorted[low] + (sorted[high] - sorted[low]) * (place - low);
 }
 

@@ -37,13 +37,18 @@ function cellsOf({ systems, baseline, rows }) {
 /** `median [smallest..largest]` */
 function figure(spread, digits) {
   if (!spread) return 'n/a';
-  const text = (value) => value.toLocaleString('en', { minimumFractionDigits: digits, maximumFractionDigits: digits });
+  const text = (value) => (value === Number.POSITIVE_INFINITY ? 'never' : format(value, digits));
   const [middle, low, high] = [spread.median, spread.min, spread.max].map(text);
   return low === high ? middle : `${middle} [${low}..${high}]`;
 }
 
+function format(value, digits) {
+  return value.toLocaleString('en', { minimumFractionDigits: digits, maximumFractionDigits: digits });
+}
+
 function ratio(spread) {
-  if (!spread) return '';
+  // Compared with what never came there is no number to tell.
+  if (!spread || spread.max === 0) return '';
   const [middle, low, high] = [spread.median, spread.min, spread.max].map((value) => value.toFixed(2));
   return low === high ? `${middle}x` : `${middle}x [${low}..${high}]`;
 }

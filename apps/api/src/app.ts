@@ -49,9 +49,7 @@ export async function buildApp(setup: AppSetup): Promise<App> {
   registerErrors(app);
   registerAccess(app, setup);
   registerMetrics(app, setup.services.metrics);
-  // Before the contract, which is about calls, and before the routes: multipart parsing, which one of them registers, must
-  // not reach what is forwarded.
-  await registerLive(app, setup.statusUrl);
+  registerLive(app, setup.statusUrl);
   await registerOpenApi(app);
   await registerRoutes(app, setup.services);
   await registerPages(app);

@@ -123,6 +123,7 @@ test('the contract is OpenAPI 3.1 and names every route, and the reference page 
     '/healthz',
     '/metrics',
     '/readyz',
+    '/v1/batches',
     '/v1/files',
     '/v1/files/{id}',
     '/v1/jobs',

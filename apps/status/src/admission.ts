@@ -1,6 +1,7 @@
 import { SpillwayError, toProblem } from '@spillway/contracts';
 import { type Config, isOwnHost, type Keys, mayUse } from '@spillway/runtime';
 import type { Socket } from 'socket.io';
+import { type Access, accessOfKey } from './access.ts';
 import type { Jobs } from './server.ts';
 
 type Middleware = Parameters<Jobs['use']>[0];
@@ -11,31 +12,39 @@ type Middleware = Parameters<Jobs['use']>[0];
  */
 export function makeAdmission({ keys, config }: { keys: Keys; config: Config }): Middleware {
   return (socket, next) => {
-    const refusal = refuse(socket, keys, config);
-    next(refusal && Object.assign(new Error(refusal.message), { data: toProblem(refusal) }));
+    try {
+      socket.data.access = admit(socket.handshake, keys, config);
+      next();
+    } catch (error) {
+      next(
+        error instanceof SpillwayError
+          ? Object.assign(new Error(error.message), { data: toProblem(error) })
+          : (error as Error),
+      );
+    }
   };
 }
 
-function refuse(socket: Pick<Socket, 'handshake'>, keys: Keys, config: Config): SpillwayError | undefined {
-  const { headers, auth } = socket.handshake;
+/** @throws SpillwayError `unauthorized`, `forbidden` */
+function admit({ headers, auth }: Socket['handshake'], keys: Keys, config: Config): Access {
   const { origin } = headers;
   // api forwards with its own Host, and says in X-Forwarded-Host which one the browser asked for.
   const host = headers['x-forwarded-host'] ?? headers.host;
   if (origin && !config.origins.includes(origin) && !isHostOf(origin, host)) {
-    return new SpillwayError('forbidden', `expected a page of this site or of SPILLWAY_ORIGINS, got one of ${origin}`);
+    throw new SpillwayError('forbidden', `expected a page of this site or of SPILLWAY_ORIGINS, got one of ${origin}`);
   }
   if (!keys.required && !isOwnHost(String(host), config)) {
-    return new SpillwayError('forbidden', `expected a Host header that names this service, got ${host}`);
+    throw new SpillwayError('forbidden', `expected a Host header that names this service, got ${host}`);
   }
   const token: unknown = auth.token;
   const caller = keys.verify(typeof token === 'string' ? token : undefined);
   if (!caller)
-    return new SpillwayError(
+    throw new SpillwayError(
       'unauthorized',
       `expected a valid key as \`auth.token\`, got ${token ? 'one that is not known' : 'none'}`,
     );
-  if (!mayUse(caller, 'read')) return new SpillwayError('forbidden', 'expected a key with the scope read');
-  return undefined;
+  if (!mayUse(caller, 'read')) throw new SpillwayError('forbidden', 'expected a key with the scope read');
+  return accessOfKey(caller);
 }
 
 function isHostOf(origin: string, host: string | string[] | undefined): boolean {

@@ -5,12 +5,19 @@ import type { ClientToServer, ServerToClient } from '@spillway/contracts';
 import type { Feed } from '@spillway/queue/feed';
 import type { Reader } from '@spillway/queue/reader';
 import type { Config, Keys, Logger, Readiness, Registry } from '@spillway/runtime';
-import { type Namespace, Server } from 'socket.io';
+import { type DefaultEventsMap, type Namespace, Server } from 'socket.io';
+import type { Access } from './access.ts';
 import { makeAdmission } from './admission.ts';
 import type { Relay } from './relay.ts';
 import { serveWatches } from './watch.ts';
 
-export type Jobs = Namespace<ClientToServer, ServerToClient>;
+/** What a connection carries. */
+interface SocketData {
+  /** Set at the handshake. */
+  access: Access;
+}
+
+export type Jobs = Namespace<ClientToServer, ServerToClient, DefaultEventsMap, SocketData>;
 
 export interface StatusSetup {
   keys: Keys;

@@ -1,4 +1,4 @@
-import { Cursor, SpillwayError, type WatchTarget } from '@spillway/contracts';
+import { Cursor, type JobTarget, SpillwayError } from '@spillway/contracts';
 import { compileSchema } from '@spillway/runtime';
 import { Type } from 'typebox';
 
@@ -18,9 +18,9 @@ const Targets = Type.Object({
 const check = compileSchema(Targets);
 
 /** What a client sent as targets, checked. @throws SpillwayError `invalid_request` naming the field. */
-export function readTargets(request: unknown): WatchTarget[] {
+export function readTargets(request: unknown): JobTarget[] {
   const problems = check(request);
-  if (problems.length === 0) return (request as { targets: WatchTarget[] }).targets;
+  if (problems.length === 0) return (request as { targets: JobTarget[] }).targets;
   throw new SpillwayError(
     'invalid_request',
     `the targets are not as expected: ${problems.map(({ message }) => message).join('; ')}`,

@@ -1,4 +1,4 @@
-import { type JobError, jobRoom, SpillwayError, type WatchResult, type WatchTarget } from '@spillway/contracts';
+import { type JobError, type JobTarget, type JobWatchResult, jobRoom, SpillwayError } from '@spillway/contracts';
 import type { Feed } from '@spillway/queue/feed';
 import type { Reader } from '@spillway/queue/reader';
 import type { Logger } from '@spillway/runtime';
@@ -37,7 +37,7 @@ async function watchAll(
   watched: Map<string, () => void>,
   request: unknown,
   setup: Setup,
-): Promise<WatchResult[]> {
+): Promise<JobWatchResult[]> {
   const targets = readTargets(request);
   const fresh = targets.filter(({ job }) => !watched.has(job));
   if (watched.size + fresh.length > WATCHED_MAX) {
@@ -56,12 +56,14 @@ async function watchAll(
 async function watch(
   socket: JobsSocket,
   watched: Map<string, () => void>,
-  { job, after }: WatchTarget,
+  { job, after }: JobTarget,
   { feed, reader, logger }: Setup,
-): Promise<WatchResult> {
+): Promise<JobWatchResult> {
   try {
     if (!watched.has(job)) await join(socket, watched, job, feed);
-    return { job, snapshot: await reader.snapshot(job, after) };
+    const snapshot = await reader.snapshot(job, after);
+    if (!socket.data.access.maySee(snapshot.job)) throw unknownJob(job);
+    return { job, snapshot };
   } catch (error) {
     unwatch(socket, watched, job);
     return { job, error: toJobError(error, logger) };
@@ -82,13 +84,18 @@ function unwatch(socket: JobsSocket, watched: Map<string, () => void>, job: stri
   void socket.leave(jobRoom(job));
 }
 
-function targetsOrNone(request: unknown): WatchTarget[] {
+function targetsOrNone(request: unknown): JobTarget[] {
   try {
     return readTargets(request);
   } catch {
     // Leaving what cannot be named is leaving nothing.
     return [];
   }
+}
+
+/** What the reader says of a job that does not exist: who may not see one learns no more than that. */
+function unknownJob(id: string): SpillwayError {
+  return new SpillwayError('job_not_found', `expected the id of a stored job, got ${JSON.stringify(id)}`);
 }
 
 function toJobError(error: unknown, logger: Logger): JobError {

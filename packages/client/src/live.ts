@@ -4,10 +4,10 @@ import {
   isFinal,
   type JobError,
   type JobEvent,
+  type JobWatchResult,
   leavesHole,
   type WatchedJob,
   type WatchReply,
-  type WatchResult,
 } from '@spillway/contracts';
 import { refusal } from './api-error.ts';
 import { createJobWatch, type DrivenWatch, type JobWatch } from './job-watch.ts';
@@ -163,7 +163,9 @@ export class Live implements LiveConnection {
       .catch((): WatchReply => ({ error: { code: 'unavailable', message: 'no answer in time' } }));
     const open = jobs.filter((job) => this.#jobs.get(job.id) === job && job.early && job.early === asked.get(job));
     if ('error' in reply) return this.#refused(open, reply.error);
-    const results = new Map(reply.results.map((result) => [result.job, result]));
+    const results = new Map(
+      reply.results.flatMap((result) => ('job' in result ? [[result.job, result] as const] : [])),
+    );
     for (const job of open) {
       const result = results.get(job.id);
       if (result) this.#answer(job, result);
@@ -193,7 +195,7 @@ export class Live implements LiveConnection {
     this.#toAsk.clear();
   }
 
-  #answer(job: Watched, result: WatchResult): void {
+  #answer(job: Watched, result: JobWatchResult): void {
     const { early = [] } = job;
     job.early = undefined;
     if ('error' in result) {

@@ -46,7 +46,9 @@ function forward(socket: LiveSocket, listener: TransportListener): void {
   socket.on('connect', () => listener.up());
   socket.on('disconnect', () => listener.down());
   socket.on('events', (events) => listener.events(events));
-  socket.on('resync', ({ jobs }) => listener.resync(jobs));
+  socket.on('resync', ({ targets }) =>
+    listener.resync(targets.flatMap((target) => ('job' in target ? target.job : []))),
+  );
 }
 
 /**

@@ -10,7 +10,7 @@ import {
   type Snapshot,
   type WatchedJob,
   type WatchReply,
-  type WatchTarget,
+  type JobTarget,
 } from '@spillway/contracts';
 import { Server } from 'socket.io';
 
@@ -20,7 +20,7 @@ export const JOB = 'default.01JD2V9K8Q4W5X6Y7Z8A9B0C1D';
 export class LiveServer {
   readonly url: string;
   /** The targets of each `watch` that came, in order. */
-  readonly asked: WatchTarget[][] = [];
+  readonly asked: JobTarget[][] = [];
   /** Sockets that connected so far. */
   connections = 0;
   /** When set, replies wait for it, so that events can overtake them. */
@@ -85,7 +85,7 @@ export class LiveServer {
   }
 
   resync(jobs = [JOB]): void {
-    this.#io.of('/jobs').emit('resync', { jobs, why: 'a test says so' });
+    this.#io.of('/jobs').emit('resync', { targets: jobs.map((job) => ({ job })), why: 'a test says so' });
   }
 
   truth(id = JOB): WatchedJob {
@@ -118,10 +118,10 @@ export class LiveServer {
     jobs.on('connection', (socket) => {
       this.connections += 1;
       socket.on('watch', async ({ targets }, ack) => {
-        this.asked.push(targets);
+        this.asked.push(targets as JobTarget[]);
         const reply: WatchReply = this.refusal
           ? { error: this.refusal }
-          : { results: targets.map((t) => this.#answer(t)) };
+          : { results: targets.map((t) => this.#answer(t as JobTarget)) };
         await this.gate;
         ack(reply);
       });
@@ -129,7 +129,7 @@ export class LiveServer {
     });
   }
 
-  #answer({ job, after }: WatchTarget) {
+  #answer({ job, after }: JobTarget) {
     const held = this.#jobs.get(job);
     if (!held || held.removed) return { job, error: { code: 'job_not_found', message: `There is no job ${job}` } };
     const snapshot: Snapshot = {

@@ -1,4 +1,4 @@
-import type { Cursor, JobError, LogLine, OutputChunk, Progress, Snapshot } from './job.ts';
+import type { Cursor, Job, JobError, LogLine, OutputChunk, Progress, Snapshot } from './job.ts';
 import type { JobState } from './state.ts';
 
 /**
@@ -17,19 +17,49 @@ export type JobChange =
   | { kind: 'report'; progress?: Progress; log?: LogLine[]; output?: OutputChunk[] }
   | { kind: 'removed' };
 
-/** What a client asks to watch. `after` is the cursor of an earlier watch of the same job. */
-export interface WatchTarget {
+/** One job. `after` is the cursor of an earlier watch of it: log and output follow from there. */
+export interface JobTarget {
   job: string;
   after?: Cursor;
 }
 
-/** The answer for one target: a snapshot to start from, or the reason why there is none. */
-export type WatchResult = { job: string; snapshot: Snapshot } | { job: string; error: JobError };
+/** Every job of a batch, or with a tag: those that are there and those that come. */
+export type SetTarget = { batch: string } | { tag: string };
+
+/** Every job of a queue, or of a key's name: for operators, in the namespace `/ops`. */
+export type OpsTarget = { queue: string } | { tenant: string };
+
+/** What a client asks to watch. It names things; rooms are the server's. */
+export type WatchTarget = JobTarget | SetTarget | OpsTarget;
+
+/** The answer for one job: a snapshot to start from, or the reason why there is none. */
+export type JobWatchResult = { job: string; snapshot: Snapshot } | { job: string; error: JobError };
+
+/**
+ * The answer for a set of jobs: the newest of them, each at its own position, and how many there are in all. Events follow
+ * for all of them, without log and output. Members that are not in `jobs` make themselves known by their first event.
+ */
+export type SetWatchResult = (SetTarget | OpsTarget) & ({ jobs: Snapshot[]; total: number } | { error: JobError });
+
+export type WatchResult = JobWatchResult | SetWatchResult;
+
+/** An order to a job. `id` is the client's own, so that a repeat after a lost answer is one effect; kept for a day. */
+export interface Command {
+  id: string;
+  job: string;
+  do: 'cancel';
+}
+
+export type CommandReply = { done: boolean; job: Job } | { error: JobError };
+export type RefreshReply = { expiresAt: string } | { error: JobError };
 
 /** What the client sends; each is answered through its acknowledgement. */
 export interface ClientToServer {
   watch: (request: { targets: WatchTarget[] }, ack: (reply: WatchReply) => void) => void;
   unwatch: (request: { targets: WatchTarget[] }, ack?: (reply: { ok: true }) => void) => void;
+  command: (command: Command, ack: (reply: CommandReply) => void) => void;
+  /** Puts a new token in the place of the one that the connection was opened with. */
+  refresh: (request: { token: string }, ack: (reply: RefreshReply) => void) => void;
 }
 
 export type WatchReply = { results: WatchResult[] } | { error: JobError };
@@ -37,6 +67,10 @@ export type WatchReply = { results: WatchResult[] } | { error: JobError };
 /** What the server sends. */
 export interface ServerToClient {
   events: (events: JobEvent[]) => void;
-  /** The server cannot promise continuity for these jobs: watch them again with your cursors. */
-  resync: (notice: { jobs: string[]; why: string }) => void;
+  /** The server cannot promise continuity for these: watch them again with your cursors. */
+  resync: (notice: { targets: WatchTarget[]; why: string }) => void;
+  /** This process is going away: after `afterMs` open the next connection, watch there, then leave this one. */
+  drain: (notice: { afterMs: number }) => void;
+  /** The right to watch these has ended (the token expired or was revoked). The connection stays. */
+  denied: (notice: { targets: WatchTarget[]; error: JobError }) => void;
 }

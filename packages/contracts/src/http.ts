@@ -28,6 +28,42 @@ const { input: _known, ...jobWithoutInput } = Job.properties;
 export const SubmitReply = Type.Object({ ...jobWithoutInput, links: Links }, { $id: 'SubmitReply' });
 export type SubmitReply = Static<typeof SubmitReply>;
 
+/** Jobs that one batch may bring. */
+export const BATCH_JOBS_MAX = 1000;
+
+/** Body of `POST /v1/batches`. Each job is checked by itself, so that a bad one does not hold up the others. */
+export const BatchRequest = Type.Array(Type.Unknown(), {
+  minItems: 1,
+  maxItems: BATCH_JOBS_MAX,
+  $id: 'BatchRequest',
+  description: 'SubmitRequests',
+});
+export type BatchRequest = Static<typeof BatchRequest>;
+
+/** What became of one job of a batch, in the order in which they came. */
+export const BatchEntry = Type.Union([
+  Type.Object({ id: Type.String() }),
+  Type.Object({
+    error: Type.Object({
+      code: Type.String(),
+      message: Type.String(),
+      errors: Type.Optional(Type.Array(Type.Object({ pointer: Type.String(), message: Type.String() }))),
+    }),
+  }),
+]);
+export type BatchEntry = Static<typeof BatchEntry>;
+
+export const BatchReply = Type.Object(
+  {
+    id: Type.String({ description: 'names the batch; each of its jobs carries it' }),
+    accepted: Type.Integer(),
+    refused: Type.Integer(),
+    jobs: Type.Array(BatchEntry),
+  },
+  { $id: 'BatchReply' },
+);
+export type BatchReply = Static<typeof BatchReply>;
+
 export const JobList = Type.Object(
   {
     jobs: Type.Array(Type.Ref('Job')),

@@ -20,12 +20,15 @@ export type JobError = Static<typeof JobError>;
 
 /**
  * Where a watcher stands. `pos` is the position in the queue's event stream up to which the snapshot is complete;
- * `log` and `output` are the numbers that the next log line and output chunk will carry.
+ * `log` and `output` are the numbers that the next log line and output chunk will carry. `epoch` names one life of Redis'
+ * data: after a restart, which may have lost the last writes, numbers may be given out a second time, so a cursor of
+ * another epoch vouches for nothing and is answered with the whole job.
  */
 export const Cursor = Type.Object({
-  pos: Type.String({ pattern: '^\\d+-\\d+$' }),
+  pos: Type.String({ pattern: '^\\d{1,20}-\\d{1,20}$' }),
   log: Type.Integer({ minimum: 0 }),
   output: Type.Integer({ minimum: 0 }),
+  epoch: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })),
 });
 export type Cursor = Static<typeof Cursor>;
 
@@ -41,6 +44,7 @@ export const Job = Type.Object(
     attempts: Type.Integer({ minimum: 1, description: 'how many attempts the job has in all' }),
     priority: Type.Optional(Type.Integer()),
     tags: Type.Optional(Type.Array(Type.String())),
+    batch: Type.Optional(Type.String({ description: 'the batch that it was submitted with' })),
     worker: Type.Optional(Type.String({ description: 'the worker that runs or ran the latest attempt' })),
     createdAt: Timestamp,
     startedAt: Type.Optional(Timestamp),

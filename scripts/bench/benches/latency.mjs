@@ -34,7 +34,8 @@ function scenario(type, ms, workMs) {
     ],
     rows: [
       { key: 'p50', title: 'submit to end event p50, ms', digits: 1 },
-      { key: 'p99', title: 'submit to end event p99, ms', digits: 1 },
+      { key: 'p99', title: 'submit to end event p99, all jobs, ms', digits: 1 },
+      { key: 'p99Seen', title: 'the same of those that were seen, ms', digits: 1 },
       { key: 'lost', title: 'end events lost, % of the jobs', digits: 2, ratio: false },
       ...cpuRows(['api', 'status', 'worker', 'redis']),
       foreignRow,
@@ -56,7 +57,9 @@ async function measure({ stage, system }, type, ms, workMs) {
   if (latenciesMs.length === 0) throw new Error(`Expected the ends of ${jobs} jobs, but none was seen.`);
   return {
     p50: percentile(latenciesMs, 0.5) - workMs,
-    p99: percentile(latenciesMs, 0.99) - workMs,
+    // An end that is never seen is the longest wait of all: left out, losing the quickest jobs would look like speed.
+    p99: percentile([...latenciesMs, ...Array(lost).fill(Number.POSITIVE_INFINITY)], 0.99) - workMs,
+    p99Seen: percentile(latenciesMs, 0.99) - workMs,
     lost: (lost / jobs) * 100,
     ...cpuPerJob(reading, jobs),
     ...foreignPercent(reading),

@@ -5,6 +5,8 @@ import { spillway } from '../systems/spillway.mjs';
 import { cpuPerJob, cpuRows, foreignPercent, foreignRow } from './figures.mjs';
 
 const CONNECTIONS = 50;
+/** Few connections, because each request keeps Redis and api busy for as long as a hundred single ones. */
+const BULK = { jobs: 100, connections: 10 };
 
 export const submit = {
   name: 'submit',
@@ -23,12 +25,17 @@ export const submit = {
         targets: [],
         ...single(seconds, true),
       },
-      // Bulk comes here once api has `POST /v1/batches`: 100 jobs a request against an `addBulk` route of the naive server.
+      {
+        id: 'submit-bulk',
+        title: `Bulk: ${BULK.jobs} jobs per request, ${BULK.connections} connections, ${seconds.measured} s, no worker running`,
+        targets: [],
+        ...single(seconds, false, BULK),
+      },
     ];
   },
 };
 
-function single(seconds, consumed) {
+function single(seconds, consumed, { jobs, connections } = { jobs: 1, connections: CONNECTIONS }) {
   const parts = consumed ? ['api', 'status', 'worker', 'redis'] : ['api', 'status', 'redis'];
   return {
     systems: [naive, spillway],
@@ -41,28 +48,29 @@ function single(seconds, consumed) {
       { key: 'failures', title: 'requests that failed', digits: 0, ratio: false },
       foreignRow,
     ],
-    measure: (context) => measure(context, seconds, consumed),
+    measure: (context) => measure(context, seconds, consumed, { jobs, connections }),
   };
 }
 
-async function measure({ stage, system }, seconds, consumed) {
+async function measure({ stage, system }, seconds, consumed, { jobs, connections }) {
   await system.startServer();
   await system.prepare();
   await system.attend();
   if (consumed) await system.startWorker();
   const load = await startLoad(stage, 'http');
-  const plan = { ...system.submit('noop'), connections: CONNECTIONS };
+  const request = jobs === 1 ? system.submit('noop') : system.submitBulk('noop', jobs);
+  const plan = { ...request, connections };
   await load.run({ ...plan, duration: seconds.warmUp });
   const meter = openMeter(system.parts(), stage.pids());
   const { replies, failures, elapsedMs, p50Ms, p99Ms } = await load.run({ ...plan, duration: seconds.measured });
   const reading = meter.read();
   return {
-    rate: (replies * 1000) / elapsedMs,
+    rate: (replies * jobs * 1000) / elapsedMs,
     p50: p50Ms,
     p99: p99Ms,
     left: await system.queue.waiting(),
     failures,
-    ...cpuPerJob(reading, replies),
+    ...cpuPerJob(reading, replies * jobs),
     ...foreignPercent(reading),
   };
 }

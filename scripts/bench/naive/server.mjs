@@ -22,6 +22,16 @@ app.post('/jobs', { schema: { body: jobBody, response: { 202: accepted } } }, as
   return reply.code(202).send({ id: job.id });
 });
 
+const bulkReply = { type: 'object', properties: { ids: { type: 'array', items: { type: 'string' } } } };
+app.post(
+  '/jobs/bulk',
+  { schema: { body: { type: 'array', items: jobBody }, response: { 202: bulkReply } } },
+  async (request, reply) => {
+    const jobs = await queue.addBulk(request.body);
+    return reply.code(202).send({ ids: jobs.map(({ id }) => id) });
+  },
+);
+
 app.get('/jobs/:id', async (request, reply) => {
   const job = await queue.getJob(request.params.id);
   if (!job) return reply.code(404).send({ error: 'not found' });

@@ -41,6 +41,12 @@ function createNaive(stage, redis, { concurrency }) {
       headers: { 'content-type': 'application/json' },
       body: BODIES[type],
     }),
+    submitBulk: (type, jobs) => ({
+      url: `${cast.url('api')}/jobs/bulk`,
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: `[${Array(jobs).fill(BODIES[type]).join(',')}]`,
+    }),
     live: () => ({ dialect: 'naive', socket: { url: cast.url('api') } }),
   };
 }

@@ -63,6 +63,12 @@ function createSpillway(stage, redis, { concurrency }) {
       if (!results?.[0]?.snapshot) throw new Error(`Expected to watch ${id}, but got ${JSON.stringify(results)}.`);
     },
     submit: (type) => ({ url: `${cast.url('api')}/v1/jobs`, method: 'POST', headers, body: BODIES[type] }),
+    submitBulk: (type, jobs) => ({
+      url: `${cast.url('api')}/v1/batches`,
+      method: 'POST',
+      headers,
+      body: `[${Array(jobs).fill(BODIES[type]).join(',')}]`,
+    }),
     live: () => ({
       dialect: 'spillway',
       socket: { url: `${cast.url('api')}/jobs`, options: { auth: { token: KEY } } },

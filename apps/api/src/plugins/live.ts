@@ -1,56 +1,66 @@
-import { once } from 'node:events';
-import type { IncomingHttpHeaders } from 'node:http';
-import { connect } from 'node:net';
-import proxy from '@fastify/http-proxy';
-import { SpillwayError } from '@spillway/contracts';
+import type { IncomingMessage } from 'node:http';
+import { connect as connectTcp, type Socket } from 'node:net';
+import { connect as connectTls, TLSSocket } from 'node:tls';
 import type { App } from '../app.ts';
-
-/** What status takes of one message; a larger one need not travel further. */
-const MESSAGE_MAX_BYTES = 32_768;
-
-/** Live connections go on to status, so that a newcomer opens one port. A proxy in front may route them there itself. */
-export async function registerLive(app: App, statusUrl: string): Promise<void> {
-  await app.register(proxy, {
-    upstream: statusUrl,
-    prefix: '/socket.io',
-    rewritePrefix: '/socket.io',
-    websocket: true,
-    preHandler: () => assertReachable(statusUrl),
-    httpMethods: ['GET', 'POST'],
-    wsServerOptions: { maxPayload: MESSAGE_MAX_BYTES },
-    wsClientOptions: CLIENT_OPTIONS,
-  });
-}
-
-/** The plugin's types leave out `rewriteRequestHeaders`, which its documentation has; a constant may carry more than they name. */
-const CLIENT_OPTIONS = {
-  followRedirects: false,
-  rewriteRequestHeaders: (_headers: unknown, { headers }: { headers: IncomingHttpHeaders }) => forwarded(headers),
-};
-
-/** status decides who may connect by the page's origin and by the host that the browser asked for. */
-function forwarded({ origin, host }: IncomingHttpHeaders): Record<string, string> {
-  return { ...(origin && { origin }), ...(host && { 'x-forwarded-host': host }) };
-}
 
 /** How long status may take to accept a connection; it is on this machine or in this network. */
 const CONNECT_MS = 1000;
 
 /**
- * A connection that is accepted first and dropped afterwards leaves a browser waiting for its time-out, so api asks before
- * it accepts. @throws SpillwayError `unavailable`
+ * Live connections go on to status, so that a newcomer opens one port. A proxy in front may route them there itself. After
+ * the handshake bytes are passed on as they are: messages are status' business, its limits included. Answers 404 for an
+ * upgrade of another path, and 503 when status cannot be reached.
  */
-async function assertReachable(statusUrl: string): Promise<void> {
-  const { hostname, port, protocol } = new URL(statusUrl);
-  const socket = connect({
-    host: hostname.replace(/^\[|\]$/g, ''),
-    port: Number(port) || (protocol === 'https:' ? 443 : 80),
+export function registerLive(app: App, statusUrl: string): void {
+  const tunnels = new Set<Socket>();
+  app.server.on('upgrade', (request: IncomingMessage, client: Socket, head: Buffer) => {
+    client.on('error', () => client.destroy());
+    if (!request.url?.startsWith('/socket.io/')) return refuse(client, '404 Not Found');
+    tunnels.add(client);
+    client.once('close', () => tunnels.delete(client));
+    open(client, request, head, statusUrl);
   });
-  try {
-    await once(socket, 'connect', { signal: AbortSignal.timeout(CONNECT_MS) });
-  } catch (cause) {
-    throw new SpillwayError('unavailable', 'status cannot be reached', { cause });
-  } finally {
-    socket.destroy();
-  }
+  app.addHook('preClose', async () => {
+    for (const client of tunnels) client.destroy();
+  });
+}
+
+function open(client: Socket, request: IncomingMessage, head: Buffer, statusUrl: string): void {
+  const upstream = dial(statusUrl);
+  let connected = false;
+  upstream.setTimeout(CONNECT_MS, () => upstream.destroy());
+  upstream.once(upstream instanceof TLSSocket ? 'secureConnect' : 'connect', () => {
+    connected = true;
+    upstream.setTimeout(0);
+    upstream.setNoDelay(true);
+    client.setNoDelay(true);
+    upstream.write(handshake(request), 'latin1');
+    upstream.write(head);
+    client.pipe(upstream).pipe(client);
+  });
+  upstream.on('error', () => upstream.destroy());
+  upstream.once('close', () =>
+    connected ? client.destroy() : refuse(client, '503 Service Unavailable', 'Retry-After: 1'),
+  );
+  client.once('close', () => upstream.destroy());
+}
+
+function dial(statusUrl: string): Socket {
+  const { hostname, port, protocol } = new URL(statusUrl);
+  const host = hostname.replace(/^\[|\]$/g, '');
+  return protocol === 'https:'
+    ? connectTls({ host, port: Number(port) || 443, servername: host })
+    : connectTcp({ host, port: Number(port) || 80 });
+}
+
+/** The request as it came, its Host included: status decides by it who may connect. */
+function handshake({ method, url, rawHeaders }: IncomingMessage): string {
+  const lines = [`${method} ${url} HTTP/1.1`];
+  for (let index = 0; index < rawHeaders.length; index += 2)
+    lines.push(`${rawHeaders[index]}: ${rawHeaders[index + 1]}`);
+  return `${lines.join('\r\n')}\r\n\r\n`;
+}
+
+function refuse(client: Socket, status: string, ...headers: string[]): void {
+  client.end([`HTTP/1.1 ${status}`, ...headers, 'Connection: close', 'Content-Length: 0', '', ''].join('\r\n'));
 }

@@ -1,5 +1,6 @@
 import swagger from '@fastify/swagger';
 import {
+  BatchReply,
   ControlReply,
   FileInfo,
   Job,
@@ -16,6 +17,7 @@ import { VERSION } from '@spillway/runtime';
 import type { App } from '../app.ts';
 
 const SHARED = [
+  BatchReply,
   ControlReply,
   FileInfo,
   Job,
@@ -44,6 +46,7 @@ export async function registerOpenApi(app: App): Promise<void> {
       servers: [{ url: '/', description: 'this api' }],
       tags: [
         { name: 'jobs', description: 'Submit, read and control jobs.' },
+        { name: 'batches', description: 'Submit many jobs at once.' },
         { name: 'types', description: 'What can be submitted.' },
         { name: 'queues', description: 'Where jobs wait.' },
         { name: 'workers', description: 'Who runs them.' },

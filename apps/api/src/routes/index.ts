@@ -1,5 +1,6 @@
 import type { App } from '../app.ts';
 import type { Services } from '../services.ts';
+import { submitBatch } from './batches/submit.ts';
 import { downloadFile } from './files/download.ts';
 import { uploadFile } from './files/upload.ts';
 import { cancelJob } from './jobs/cancel.ts';
@@ -28,6 +29,8 @@ export async function registerRoutes(app: App, services: Services): Promise<void
   cancelJob(app, services);
   retryJob(app, services);
   removeJob(app, services);
+
+  submitBatch(app, services);
 
   listTypes(app, services);
   listQueues(app, services);

@@ -86,7 +86,11 @@ export function createConsumer(setup: ConsumerSetup): Consumer {
   // Two parameters only: for a third one the engine would make an abort signal for every job.
   async function processJob(job: EngineJob<unknown, unknown, string>, token?: string): Promise<unknown> {
     if (handingBack) return handBack(job, token);
-    const lease = new RunningJob(job, queue, reports.open(job.id ?? '', token ?? ''));
+    const lease = new RunningJob(
+      job,
+      queue,
+      reports.open({ id: job.id ?? '', token: token ?? '', attempt: job.attemptsStarted }),
+    );
     running.set(lease.id, lease);
     try {
       const outcome = await Promise.race([setup.run(lease), lease.handedBack]);

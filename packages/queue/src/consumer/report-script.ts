@@ -3,12 +3,14 @@ import { defineScript } from '../engine/script.ts';
 /**
  * Writes what running jobs report: progress, numbered log lines and numbered output chunks, with the event that tells
  * watchers, in one step for all reports of a tick. A report counts only while its worker holds the job's lease: the
- * engine's own `updateProgress` and `log` do not look, so a worker that lost its job could go on writing.
+ * engine's own `updateProgress` and `log` do not look, so a worker that lost its job could go on writing. And it counts
+ * once: a connection that was lost before the answer came sends it again.
  *
  * KEYS  1 events
  * ARGV  1 key prefix of the queue  2 events kept  3 lines kept  4 chunks kept  5 seconds that output is kept
- *       6 reports as JSON [{id, token, progress? (JSON text), lines [text], chunks [JSON text]}]
- * Returns 1 (written) or 0 (lease lost) for each report.
+ *       6 reports as JSON [{id, token, attempt, number, progress? (JSON text), lines [text], chunks [JSON text]}]
+ * Returns 1 (written, now or before) or 0 (lease lost) for each report.
+ * Field `rs` of a job is the latest report that was written, `<attempt>:<number>`.
  * Events  progress (with data) where progress is reported, else report; both carry logFrom, log, outputFrom, output.
  */
 export const writeReports = defineScript(`
@@ -21,11 +23,19 @@ local function append(list, counter, job, items, most)
   return redis.call('HINCRBY', job, counter, #items) - #items
 end
 
+local function repeated(job, report)
+  local attempt, number = string.match(redis.call('HGET', job, 'rs') or '', '(%d+):(%d+)')
+  return tonumber(attempt) == report.attempt and tonumber(number) >= report.number
+end
+
 for index, report in ipairs(cjson.decode(ARGV[6])) do
   local job = base .. report.id
   if redis.call('GET', job .. ':lock') ~= report.token then
     written[index] = 0
+  elseif repeated(job, report) then
+    written[index] = 1
   else
+    redis.call('HSET', job, 'rs', report.attempt .. ':' .. report.number)
     local event = {'event', report.progress and 'progress' or 'report', 'jobId', report.id}
     local function add(name, value)
       event[#event + 1] = name

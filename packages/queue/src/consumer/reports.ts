@@ -9,6 +9,7 @@ import {
   OUTPUT_CHUNKS_KEPT,
   OUTPUT_TTL_S,
 } from '../engine/limits.ts';
+import type { Script } from '../engine/script.ts';
 import { writeReports } from './report-script.ts';
 
 /** What one running job tells its watchers. Calls never wait; they are sent together, about ten times a second a job. */
@@ -18,13 +19,17 @@ export interface JobReports {
   log(line: string): void;
   /** @throws TypeError for what JSON cannot hold, RangeError for a chunk above 16,384 characters of JSON. */
   output(chunk: unknown): void;
-  /** Sends what is left and resolves when it is stored (or refused, because the lease is lost). */
+  /**
+   * Sends what is left. Once it resolves, nothing that the caller then sends on the same connection can overtake it; what
+   * ends the job therefore need not wait for the answer.
+   */
   flush(): Promise<void>;
 }
 
 /** Reports of the jobs that one worker runs in one queue. */
 export interface Reports {
-  open(id: string, token: string): JobReports;
+  /** `attempt` is the number of this start of the job: no two leases of a job have the same one. */
+  open(lease: { id: string; token: string; attempt: number }): JobReports;
 }
 
 /** At most one report a job in this time: fast enough to look live, slow enough not to flood. Lines and chunks add up. */
@@ -35,6 +40,9 @@ const BATCH_MAX = 500;
 interface Pending {
   id: string;
   token: string;
+  attempt: number;
+  /** How many reports of this attempt have left. */
+  count: number;
   progress: Progress | undefined;
   lines: string[];
   chunks: string[];
@@ -57,11 +65,11 @@ export function createReports({ redis, keys, onLost, onError, now = Date.now }: 
   const waiting = new Set<Pending>();
   const schedule: { tick?: NodeJS.Immediate | undefined; timer?: NodeJS.Timeout | undefined } = {};
 
-  async function write(batch: readonly Pending[]): Promise<void> {
+  async function write(batch: readonly Pending[], run: Script | Script['whole']): Promise<void> {
     const reports = batch.map(takeReport);
     try {
       const args = [keys.base, EVENTS_KEPT, LOG_LINES_KEPT, OUTPUT_CHUNKS_KEPT, OUTPUT_TTL_S, JSON.stringify(reports)];
-      const written = (await writeReports(redis, [keys.events], args)) as number[];
+      const written = (await run(redis, [keys.events], args)) as number[];
       for (const [index, done] of written.entries()) if (done === 0) onLost(reports[index]?.id ?? '');
     } catch (error) {
       onError(error instanceof Error ? error : new Error(String(error)));
@@ -69,7 +77,7 @@ export function createReports({ redis, keys, onLost, onError, now = Date.now }: 
   }
 
   function send(batch: readonly Pending[]): void {
-    const sending = write(batch).then(() => {
+    const sending = write(batch, writeReports).then(() => {
       for (const pending of batch) {
         pending.sending = undefined;
         if (hasMore(pending)) mark(pending);
@@ -114,16 +122,21 @@ export function createReports({ redis, keys, onLost, onError, now = Date.now }: 
   }
 
   async function flush(pending: Pending): Promise<void> {
-    while (pending.sending || hasMore(pending)) {
+    while (pending.sending || exceedsBatch(pending)) {
       if (!pending.sending) send([pending]);
       await pending.sending;
     }
     waiting.delete(pending);
+    if (hasMore(pending)) void write([pending], writeReports.whole);
   }
 
   return {
-    open: (id, token) =>
-      jobReports({ id, token, progress: undefined, lines: [], chunks: [], sentAt: 0, sending: undefined }, mark, flush),
+    open: ({ id, token, attempt }) =>
+      jobReports(
+        { id, token, attempt, count: 0, progress: undefined, lines: [], chunks: [], sentAt: 0, sending: undefined },
+        mark,
+        flush,
+      ),
   };
 }
 
@@ -153,12 +166,19 @@ function hasMore({ progress, lines, chunks }: Pending): boolean {
   return progress !== undefined || lines.length > 0 || chunks.length > 0;
 }
 
+function exceedsBatch({ lines, chunks }: Pending): boolean {
+  return lines.length > BATCH_MAX || chunks.length > BATCH_MAX;
+}
+
 function takeReport(pending: Pending) {
-  const { id, token, progress } = pending;
+  const { id, token, attempt, progress } = pending;
   pending.progress = undefined;
+  pending.count += 1;
   return {
     id,
     token,
+    attempt,
+    number: pending.count,
     ...(progress && { progress: JSON.stringify(progress) }),
     lines: pending.lines.splice(0, BATCH_MAX),
     chunks: pending.chunks.splice(0, BATCH_MAX),

@@ -9,6 +9,7 @@ export interface StoredOptions {
   attempts?: number;
   timeoutMs?: number;
   tags?: string[];
+  batch?: string;
 }
 
 /** Where the record was found, decided by the script that read it. `score` is the place in its sorted set, if it has one. */
@@ -35,6 +36,7 @@ export function toJob(id: string, placement: Placement, record: JobRecord): Job 
     attempts: Math.max(options.attempts ?? 1, attempt, 1),
     ...(Number(record.priority) > 0 && { priority: Number(record.priority) }),
     ...(options.tags && { tags: options.tags }),
+    ...(options.batch && { batch: options.batch }),
     ...(record.pb && { worker: record.pb }),
     ...times(placement, record),
     ...(record.data && { input: JSON.parse(record.data) as unknown }),

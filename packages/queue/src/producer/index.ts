@@ -17,10 +17,21 @@ export interface ControlOutcome {
   done: boolean;
 }
 
+/** A job to be stored. The input must have passed the type's schema. */
+export interface Submission {
+  type: JobType;
+  input: unknown;
+  options?: JobOptions | undefined;
+  /** The batch that it belongs to. */
+  batch?: string | undefined;
+}
+
 /** Puts jobs in and steers them. All calls fail with `unavailable` within seconds while Redis is away; none of them hangs. */
 export interface Producer {
-  /** Stores one job. The input must have passed the type's schema. Resolves once Redis holds it. */
-  submit(submission: { type: JobType; input: unknown; options?: JobOptions }): Promise<Job>;
+  /** Stores one job. Resolves once Redis holds it. */
+  submit(submission: Submission): Promise<Job>;
+  /** Makes the name of a new batch. */
+  newBatch(): string;
   /** Ends a job that no worker runs yet. @throws job_not_found, job_active, job_final (completed or failed). */
   cancel(id: string, by: string): Promise<ControlOutcome>;
   /** Gives a failed or cancelled job all its attempts again. @throws job_not_found, job_final (completed). */
@@ -43,6 +54,7 @@ export function createProducer(setup: {
   const newId = createIds();
   const intake = createIntake(redis, prefix);
   return {
+    newBatch: () => newId('batch', now()),
     submit: (submission) => withRedis(redis, () => submit({ queues, intake, newId }, submission, now())),
     cancel: (id, by) => withRedis(redis, () => cancel(redis, prefix, id, by, now())),
     retry: (id) => withRedis(redis, () => retry(queues, id)),
@@ -55,11 +67,11 @@ export function createProducer(setup: {
 
 async function submit(
   { queues, intake, newId }: { queues: QueueHandles; intake: Intake; newId: ReturnType<typeof createIds> },
-  { type, input = {}, options = {} }: { type: JobType; input: unknown; options?: JobOptions },
+  { type, input = {}, options = {}, batch }: Submission,
   timestamp: number,
 ): Promise<Job> {
   const id = newId(type.queue, timestamp);
-  const stored = storedOptions(type, options);
+  const stored = storedOptions(type, options, batch);
   const data = JSON.stringify(input);
   if (stored.delay || stored.priority) await addToLine(queues, { id, type, data, stored, timestamp });
   else await intake.store(type.queue, { id, type: type.type, input: data, options: JSON.stringify(stored), timestamp });
@@ -72,6 +84,7 @@ async function submit(
     attempts: stored.attempts ?? 1,
     priority: stored.priority,
     tags: stored.tags,
+    batch,
     createdAt: new Date(timestamp).toISOString(),
     runAt: stored.delay ? new Date(timestamp + stored.delay).toISOString() : undefined,
     input,
@@ -109,7 +122,7 @@ const EMPTY_RECORD = {
 const DEFAULT_BACKOFF = { type: 'exponential', delay: 1000, jitter: 0.5 } as const;
 
 /** What is stored with the job, and nothing that is a default: a million waiting jobs pay for every byte. */
-function storedOptions(type: JobType, options: JobOptions): JobsOptions & StoredOptions {
+function storedOptions(type: JobType, options: JobOptions, batch: string | undefined): JobsOptions & StoredOptions {
   const { attempts = 1, backoff, priority = 0, timeoutMs, tags, delayMs = 0 } = { ...type.defaults, ...options };
   const stored: JobsOptions & StoredOptions = {};
   if (attempts > 1) {
@@ -120,6 +133,7 @@ function storedOptions(type: JobType, options: JobOptions): JobsOptions & Stored
   if (delayMs > 0) stored.delay = delayMs;
   if (timeoutMs !== type.defaults.timeoutMs) stored.timeoutMs = timeoutMs;
   if (tags?.length) stored.tags = tags;
+  if (batch) stored.batch = batch;
   return stored;
 }
 

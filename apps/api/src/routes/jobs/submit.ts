@@ -1,6 +1,7 @@
-import { isFinal, type Job, type Links, SpillwayError, SubmitRequest } from '@spillway/contracts';
+import { isFinal, type Job, type JobType, type Links, SpillwayError, SubmitRequest } from '@spillway/contracts';
 import { Type } from 'typebox';
 import type { App } from '../../app.ts';
+import type { Catalogue } from '../../catalogue.ts';
 import type { Services } from '../../services.ts';
 import { problems, scoped, WAIT_MAX_S } from '../schema.ts';
 
@@ -27,20 +28,9 @@ const schema = {
 
 export function submitJob(app: App, { producer, catalogue, metrics, waitForEnd }: Services): void {
   app.post('/v1/jobs', { schema, config: scoped('submit') }, async (request, reply) => {
-    const { type: name, input = {}, options } = request.body;
+    const { input = {}, options } = request.body;
     const waitS = readPrefer(request.headers.prefer);
-    const { type, checkInput } = await catalogue.find(name);
-    const errors = checkInput(input).map(({ pointer, message }) => ({
-      pointer: `/input${pointer}`,
-      message: `/input${message.startsWith('/') ? '' : ' '}${message}`,
-    }));
-    if (errors.length > 0) {
-      throw new SpillwayError(
-        'invalid_input',
-        `the input does not fit ${name}: ${errors.map(({ message }) => message).join('; ')}`,
-        { errors },
-      );
-    }
+    const type = await checkedType(catalogue, request.body);
     const submitted = await producer.submit({ type, input, options });
     metrics.countSubmit(type);
     const job = waitS > 0 ? await waitForEnd(submitted.id, waitS * 1000) : submitted;
@@ -50,6 +40,21 @@ export function submitJob(app: App, { producer, catalogue, metrics, waitForEnd }
       .header('location', `/v1/jobs/${job.id}`)
       .send({ ...job, links: linksOf(job) });
   });
+}
+
+/** The type that is asked for. @throws SpillwayError `unknown_type`, or `invalid_input` where the input does not fit its schema. */
+export async function checkedType(catalogue: Catalogue, { type: name, input = {} }: SubmitRequest): Promise<JobType> {
+  const { type, checkInput } = await catalogue.find(name);
+  const errors = checkInput(input).map(({ pointer, message }) => ({
+    pointer: `/input${pointer}`,
+    message: `/input${message.startsWith('/') ? '' : ' '}${message}`,
+  }));
+  if (errors.length === 0) return type;
+  throw new SpillwayError(
+    'invalid_input',
+    `the input does not fit ${name}: ${errors.map(({ message }) => message).join('; ')}`,
+    { errors },
+  );
 }
 
 function linksOf({ id }: Job): Links {
