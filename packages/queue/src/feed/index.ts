@@ -1,7 +1,9 @@
-import { comparePositions, type JobEvent, queueOf } from '@spillway/contracts';
+import { type JobEvent, queueOf } from '@spillway/contracts';
 import type { Redis } from 'ioredis';
+import { epochOf } from '../engine/epoch.ts';
 import { queueKeys } from '../engine/keys.ts';
-import { reportOthers } from '../engine/unavailable.ts';
+import { isPassing } from '../engine/unavailable.ts';
+import { type Ends, findGap, type Mark, readEnds } from './continuity.ts';
 import { parseEvent, type StreamEntry } from './parse-event.ts';
 
 /** What happens to jobs, in the order in which it happened in each queue. */
@@ -18,13 +20,19 @@ export interface Feed {
 export interface FeedListener {
   /** Events of followed jobs, in stream order within a queue; one call per read. */
   onEvents(events: JobEvent[]): void;
-  /** Continuity cannot be promised for these jobs: their history was trimmed or rolled back. Take new snapshots. */
+  /**
+   * Continuity cannot be promised for these jobs: their history was trimmed, or Redis was restarted or emptied. Take new
+   * snapshots. Events that were heard before and still wait somewhere must be passed on before this, or be dropped.
+   */
   onGap(jobs: string[], why: string): void;
 }
 
 /** Entries that one read asks for at most: large enough to catch up quickly, small enough to stay responsive. */
 const READ_COUNT = 500;
-/** How long a read waits for news. Must stay well below the connection's socketTimeout. */
+/**
+ * How long a read waits for news, and how often continuity is checked while nothing else asks for it. At most a third of
+ * the connection's socketTimeout, which ends a connection that has died without a word.
+ */
 const BLOCK_MS = 5000;
 /** Pause after a failed read; the connection itself reconnects with its own backoff. */
 const RETRY_MS = 200;
@@ -37,31 +45,38 @@ const LINGER_MS = 5000;
 const NUDGE_MS = 10;
 
 interface Followed {
-  /** Everything up to here has been delivered. */
-  pos: string;
+  readonly key: string;
+  mark: Mark;
   /** How many follow each job. */
-  jobs: Map<string, number>;
+  readonly jobs: Map<string, number>;
+  /** Set while something that is no stream has the key; the other queues are read on. */
+  unreadable: boolean;
   /** Runs while nobody follows a job of the queue. */
   idle?: NodeJS.Timeout | undefined;
 }
 
 /**
  * One reader for all queues that somebody follows: explicit positions, never `$`; a malformed entry is skipped; a lost
- * connection resumes where it stopped. Queues that nobody follows cost nothing. `reads` blocks, so it belongs to the feed
- * alone, which closes it; `commands` may be shared.
+ * connection resumes where it stopped; nothing that Redis answers ends it. Queues that nobody follows cost nothing. `reads`
+ * blocks, so it belongs to the feed alone, which closes it; `commands` may be shared.
  */
-export function createFeed(setup: {
+export function createFeed(setup: FeedSetup): Feed {
+  return new StreamFeed(setup);
+}
+
+export interface FeedSetup {
   reads: Redis;
   commands: Redis;
   prefix: string;
   listener: FeedListener;
   onError: (error: Error) => void;
-}): Feed {
-  return new StreamFeed(setup);
+  now?: () => number;
 }
 
 class StreamFeed implements Feed {
-  readonly #setup: Parameters<typeof createFeed>[0];
+  readonly #setup: FeedSetup;
+  readonly #now: () => number;
+  readonly #blockMs: number;
   readonly #queues = new Map<string, Followed>();
   readonly #opening = new Map<string, Promise<Followed>>();
   #loop: Promise<void> | undefined;
@@ -70,14 +85,28 @@ class StreamFeed implements Feed {
   #stale = false;
   /** The connection's id in Redis, by which its wait can be ended; unknown while it is not connected. */
   #readerId: number | undefined;
-  /** Set when the connection was lost or the reader lags: the stream may have been trimmed or rolled back meanwhile. */
+  /** Set when the stream may have been trimmed, emptied or rolled back since the last look. */
   #doubt = false;
+  #checkedAt = 0;
+  /** What was reported last, and not again while it lasts. */
+  #trouble = '';
+  /** Fails what the reader waits for at the moment. */
+  #lose: (error: Error) => void = () => undefined;
+  /** Lets a reader go on that waits for its connection. */
+  #resume: () => void = () => undefined;
 
-  constructor(setup: Parameters<typeof createFeed>[0]) {
+  constructor(setup: FeedSetup) {
+    const { reads, now = Date.now } = setup;
     this.#setup = setup;
-    setup.reads.on('close', () => {
+    this.#now = now;
+    const { socketTimeout = Number.POSITIVE_INFINITY } = reads.options;
+    // A block of 0 would be one for ever.
+    this.#blockMs = Math.max(1, Math.floor(Math.min(BLOCK_MS, socketTimeout / 3)));
+    reads.on('ready', () => this.#resume());
+    reads.on('close', () => {
       this.#readerId = undefined;
       this.#doubt = true;
+      this.#lose(new Error('Connection is closed'));
     });
   }
 
@@ -100,6 +129,8 @@ class StreamFeed implements Feed {
     for (const { idle } of this.#queues.values()) clearTimeout(idle);
     this.#queues.clear();
     this.#setup.reads.disconnect();
+    this.#lose(new Error('Connection is closed'));
+    this.#resume();
     await this.#loop;
   }
 
@@ -112,7 +143,12 @@ class StreamFeed implements Feed {
   }
 
   async #start(queue: string): Promise<Followed> {
-    const followed: Followed = { pos: await this.#lastPosition(queue), jobs: new Map() };
+    const { commands, prefix } = this.#setup;
+    const { events: key } = queueKeys(prefix, queue);
+    const ends = await readEnds(commands, key);
+    const mark = markAt(ends, await epochOf(commands));
+    const followed: Followed = { key, mark, jobs: new Map(), unreadable: false };
+    if (this.#closed) return followed;
     this.#queues.set(queue, followed);
     this.#wake();
     this.#loop ??= this.#run();
@@ -133,27 +169,13 @@ class StreamFeed implements Feed {
     this.#wake();
   }
 
-  async #lastPosition(queue: string): Promise<string> {
-    const [last] = await this.#setup.commands.xrevrange(this.#key(queue), '+', '-', 'COUNT', 1);
-    return last?.[0] ?? '0-0';
-  }
-
-  #key(queue: string): string {
-    return queueKeys(this.#setup.prefix, queue).events;
-  }
-
   /** Reads until nobody follows anything. */
   async #run(): Promise<void> {
     while (this.#queues.size > 0) {
       this.#stale = false;
-      const queues = [...this.#queues.keys()];
       try {
-        this.#readerId ??= await this.#setup.reads.client('ID');
-        if (this.#doubt) {
-          this.#doubt = false;
-          await this.#checkContinuity(queues);
-        }
-        await this.#read(queues);
+        await this.#turn();
+        this.#trouble = '';
       } catch (error) {
         this.#doubt = true;
         if (this.#closed) break;
@@ -164,67 +186,106 @@ class StreamFeed implements Feed {
     this.#loop = undefined;
   }
 
-  #report(error: unknown): void {
-    if (error instanceof Error) reportOthers(this.#setup.onError)(error);
+  async #turn(): Promise<void> {
+    const { reads } = this.#setup;
+    if (reads.status !== 'ready') return this.#untilReady();
+    this.#readerId ??= await this.#asked(reads.client('ID'));
+    if (this.#doubt || this.#now() - this.#checkedAt >= this.#blockMs) await this.#check();
+    await this.#read();
   }
 
-  async #read(queues: readonly string[]): Promise<void> {
-    const positions = queues.map((queue) => this.#queues.get(queue)?.pos ?? '$');
-    const keys = queues.map((queue) => this.#key(queue));
-    const replies = await this.#setup.reads.xread(
-      'COUNT',
-      READ_COUNT,
-      'BLOCK',
-      BLOCK_MS,
-      'STREAMS',
-      ...keys,
-      ...positions,
-    );
-    // The connection was lost while we waited, and asked again by itself: what came may begin behind a gap.
-    if (this.#doubt) return;
-    for (const [key, entries] of (replies ?? []) as [string, StreamEntry[]][]) {
-      const queue = queues[keys.indexOf(key)];
-      if (queue) this.#deliver(queue, entries);
-      // A full read means that we lag, and a stream that is trimmed under a lagging reader jumps silently.
-      if (entries.length === READ_COUNT) this.#doubt = true;
+  /** While the connection is away nothing is asked: questions would pile up and be put all at once. */
+  #untilReady(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#resume = resolve;
+    });
+  }
+
+  /** The answer, or failure as soon as the connection is lost: an answer that comes over the next one is none to this. */
+  #asked<T>(answer: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.#lose = reject;
+      answer.then(resolve, reject);
+    });
+  }
+
+  /** What the connection does not report by itself, once as long as it lasts. */
+  #report(error: unknown): void {
+    if (!(error instanceof Error) || isPassing(error) || error.message === this.#trouble) return;
+    this.#trouble = error.message;
+    this.#setup.onError(error);
+  }
+
+  async #read(): Promise<void> {
+    const streams = [...this.#queues.values()].filter(({ unreadable }) => !unreadable);
+    if (streams.length === 0) return pause(RETRY_MS);
+    const marks = new Map(streams.map((followed) => [followed.key, { followed, pos: followed.mark.pos }]));
+    const replies = (await this.#asked(
+      this.#setup.reads.xread(
+        'COUNT',
+        READ_COUNT,
+        'BLOCK',
+        this.#blockMs,
+        'STREAMS',
+        ...streams.map(({ key }) => key),
+        ...streams.map(({ mark }) => mark.pos),
+      ),
+    )) as [string, StreamEntry[]][] | null;
+    if (!replies) return;
+    // A full read means that we lag, and a stream that is trimmed under a lagging reader jumps silently.
+    if (replies.some(([, entries]) => entries.length === READ_COUNT)) await this.#check();
+    for (const [key, entries] of replies) {
+      const read = marks.get(key);
+      // After a gap the reader stands elsewhere, and new snapshots tell what these entries would.
+      if (read && read.followed.mark.pos === read.pos) this.#deliver(read.followed, entries);
     }
   }
 
-  #deliver(queue: string, entries: StreamEntry[]): void {
-    const followed = this.#queues.get(queue);
-    if (!followed) return;
-    const events = entries.flatMap((entry) => this.#parse(entry, followed));
-    followed.pos = entries.at(-1)?.[0] ?? followed.pos;
+  #deliver({ mark, jobs }: Followed, entries: readonly StreamEntry[]): void {
+    const events: JobEvent[] = [];
+    for (const entry of entries) {
+      try {
+        const event = parseEvent(entry, jobs);
+        if (event) events.push(event);
+      } catch (cause) {
+        this.#setup.onError(new Error(`skipped a malformed event at ${entry[0]}`, { cause }));
+      }
+    }
+    mark.pos = entries.at(-1)?.[0] ?? mark.pos;
+    if (mark.added !== undefined) mark.added += entries.length;
     if (events.length > 0) this.#setup.listener.onEvents(events);
   }
 
-  #parse(entry: StreamEntry, followed: Followed): JobEvent[] {
-    try {
-      const event = parseEvent(entry, (job) => followed.jobs.has(job));
-      return event ? [event] : [];
-    } catch (cause) {
-      this.#setup.onError(new Error(`skipped a malformed event at ${entry[0]}`, { cause }));
-      return [];
+  /** Compares every followed stream with how far it was read, and declares what is missing. */
+  async #check(): Promise<void> {
+    const { reads } = this.#setup;
+    this.#doubt = false;
+    const followed = [...this.#queues.values()];
+    const streams = await this.#asked(Promise.allSettled(followed.map(({ key }) => readEnds(reads, key))));
+    const epoch = await this.#asked(epochOf(reads));
+    this.#checkedAt = this.#now();
+    for (const [index, stream] of streams.entries()) {
+      const queue = followed[index];
+      if (!queue) continue;
+      if (stream.status === 'fulfilled') this.#judge(queue, stream.value, epoch);
+      else this.#setAside(queue, stream.reason);
     }
   }
 
-  /** A stream whose first entry lies behind our position was trimmed past us; one that ends before it was rolled back. */
-  async #checkContinuity(queues: readonly string[]): Promise<void> {
-    for (const queue of queues) {
-      const followed = this.#queues.get(queue);
-      if (!followed) continue;
-      const key = this.#key(queue);
-      const [[first] = [], last] = await Promise.all([
-        this.#setup.commands.xrange(key, '-', '+', 'COUNT', 1),
-        this.#lastPosition(queue),
-      ]);
-      const trimmed = first !== undefined && comparePositions(first[0], followed.pos) > 0;
-      const rolledBack = comparePositions(last, followed.pos) < 0;
-      if (!trimmed && !rolledBack) continue;
-      followed.pos = last;
-      const why = trimmed ? 'history was trimmed' : 'Redis came back with less data';
-      this.#setup.listener.onGap([...followed.jobs.keys()], why);
-    }
+  #judge(queue: Followed, ends: Ends, epoch: string | undefined): void {
+    queue.unreadable = false;
+    const why = findGap(queue.mark, ends, epoch);
+    queue.mark.epoch ??= epoch;
+    if (!why) return;
+    queue.mark = markAt(ends, epoch);
+    if (queue.jobs.size > 0) this.#setup.listener.onGap([...queue.jobs.keys()], why);
+  }
+
+  /** One key that is no stream would fail every read, of all queues. */
+  #setAside(queue: Followed, reason: unknown): void {
+    if (!(reason instanceof Error && reason.message.includes('WRONGTYPE'))) throw reason;
+    if (!queue.unreadable) this.#setup.onError(new Error(`expected a stream at ${queue.key}`, { cause: reason }));
+    queue.unreadable = true;
   }
 
   /**
@@ -243,6 +304,11 @@ class StreamFeed implements Feed {
     // While Redis is away there is no wait to end: the reader fails and looks again by itself.
     nudge().catch(() => undefined);
   }
+}
+
+/** Everything that the stream holds now counts as delivered. */
+function markAt({ last, added }: Ends, epoch: string | undefined): Mark {
+  return { pos: last, added, epoch };
 }
 
 function pause(ms: number): Promise<void> {

@@ -10,7 +10,7 @@ import {
 } from '@spillway/contracts';
 import type { Redis } from 'ioredis';
 import { queueKeys } from '../engine/keys.ts';
-import { NO_WINDOW, takeSnapshot, type WindowedSnapshot, windowAfter } from '../engine/snapshot.ts';
+import { NO_WINDOW, takeSnapshot, type WatchedFrom, type WindowedSnapshot, windowAfter } from '../engine/snapshot.ts';
 import { withRedis } from '../engine/unavailable.ts';
 import { listJobs } from './list.ts';
 
@@ -18,8 +18,11 @@ import { listJobs } from './list.ts';
 export interface Reader {
   /** @throws SpillwayError `job_not_found` */
   job(id: string): Promise<Job>;
-  /** A job at one position of its queue's event stream, with the log and output that follow `after`. @throws job_not_found */
-  snapshot(id: string, after?: { log: number; output: number }): Promise<Snapshot>;
+  /**
+   * A job at one position of its queue's event stream, with the log and output that follow `after`; all of them when `after`
+   * names another epoch. @throws job_not_found
+   */
+  snapshot(id: string, after?: WatchedFrom): Promise<Snapshot>;
   /** At most `most` lines from number `after` on. @throws job_not_found */
   log(id: string, after: number, most: number): Promise<LogPage>;
   /** At most `most` chunks from number `after` on. @throws job_not_found */
