@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import type { ClientToServer, ServerToClient } from '@spillway/contracts';
 import type { Feed } from '@spillway/queue/feed';
 import type { Reader } from '@spillway/queue/reader';
+import type { TokenRecords } from '@spillway/queue/tokens';
 import type { Config, Keys, Logger, Readiness, Registry, Tokens } from '@spillway/runtime';
 import { type DefaultEventsMap, type Namespace, Server, type Socket } from 'socket.io';
 import type { Access } from './access.ts';
@@ -27,6 +28,7 @@ export type JobsSocket = Socket<ClientToServer, ServerToClient, DefaultEventsMap
 export interface StatusSetup {
   keys: Keys;
   tokens: Tokens;
+  tokenRecords: TokenRecords;
   config: Config;
   relay: Relay;
   feed: Feed;

@@ -69,9 +69,10 @@ export function registerAccess(app: App, { config, keys, tokens, reader }: Acces
   app.addHook('onRoute', (route) => {
     const use = route.config?.token;
     if (use !== 'watch' && use !== 'command') return;
-    route.preHandler = async ({ token, params }: FastifyRequest) => {
+    const check = async ({ token, params }: FastifyRequest) => {
       if (token) await assertCovered(token, (params as { id: string }).id, reader);
     };
+    route.preHandler = [check, ...[route.preHandler ?? []].flat()];
   });
 }
 
