@@ -47,7 +47,7 @@ export async function buildApp(setup: AppSetup): Promise<App> {
 
   registerRequestId(app);
   registerErrors(app);
-  registerAccess(app, setup);
+  registerAccess(app, { ...setup, ...setup.services });
   registerMetrics(app, setup.services.metrics);
   registerLive(app, setup.statusUrl);
   await registerOpenApi(app);

@@ -2,10 +2,12 @@ import { SCOPES } from '@spillway/contracts';
 import { closeRedis, connectRedis } from '@spillway/queue/connection';
 import { createFeed } from '@spillway/queue/feed';
 import { createReader } from '@spillway/queue/reader';
+import { openTokenRecords } from '@spillway/queue/tokens';
 import {
   checkBind,
   checkReadiness,
   createRegistry,
+  createTokens,
   parseKeys,
   type RunningService,
   runService,
@@ -25,23 +27,31 @@ async function start({ config, logger }: ServiceSetup): Promise<RunningService> 
   const redis = connectRedis(config.redisUrl, 'command', 'status', onError);
   const reads = connectRedis(config.redisUrl, 'feed', 'status', onError);
   const relay = createRelay();
-  const feed = createFeed({ reads, commands: redis, prefix: config.prefix, listener: relay, onError });
+  const { prefix } = config;
+  const feed = createFeed({ reads, commands: redis, prefix, listener: relay, onError });
+
+  const tokenRecords = openTokenRecords({ redis, prefix, secrets: config.tokenSecret, onError });
+  const { secrets, isRevoked } = tokenRecords;
 
   const server = createServer({
     keys,
+    tokens: createTokens({ issuer: prefix, keys, secrets, isRevoked }),
+    tokenRecords,
     config,
     relay,
     feed,
-    reader: createReader({ redis, prefix: config.prefix }),
+    reader: createReader({ redis, prefix }),
     metrics: createRegistry('status'),
     readiness: () => checkReadiness({ redis: () => redis.ping() }),
     logger,
   });
+  await tokenRecords.looked;
   const url = await server.listen(config.statusPort, config.host);
   return {
     url,
     async stop() {
       await server.close();
+      tokenRecords.close();
       await feed.close();
       await closeRedis(redis);
     },

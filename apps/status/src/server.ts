@@ -4,23 +4,31 @@ import type { AddressInfo } from 'node:net';
 import type { ClientToServer, ServerToClient } from '@spillway/contracts';
 import type { Feed } from '@spillway/queue/feed';
 import type { Reader } from '@spillway/queue/reader';
-import type { Config, Keys, Logger, Readiness, Registry } from '@spillway/runtime';
-import { type DefaultEventsMap, type Namespace, Server } from 'socket.io';
+import type { TokenRecords } from '@spillway/queue/tokens';
+import type { Config, Keys, Logger, Readiness, Registry, Tokens } from '@spillway/runtime';
+import { type DefaultEventsMap, type Namespace, Server, type Socket } from 'socket.io';
 import type { Access } from './access.ts';
 import { makeAdmission } from './admission.ts';
 import type { Relay } from './relay.ts';
+import { serveTokens, type Watches } from './token-review.ts';
 import { serveWatches } from './watch.ts';
 
 /** What a connection carries. */
 interface SocketData {
   /** Set at the handshake. */
   access: Access;
+  /** Set when the connection opens. */
+  watches: Watches;
 }
 
 export type Jobs = Namespace<ClientToServer, ServerToClient, DefaultEventsMap, SocketData>;
 
+export type JobsSocket = Socket<ClientToServer, ServerToClient, DefaultEventsMap, SocketData>;
+
 export interface StatusSetup {
   keys: Keys;
+  tokens: Tokens;
+  tokenRecords: TokenRecords;
   config: Config;
   relay: Relay;
   feed: Feed;
@@ -59,6 +67,7 @@ export function createServer(setup: StatusSetup): StatusServer {
   const jobs: Jobs = io.of('/jobs');
   jobs.use(makeAdmission(setup));
   serveWatches(jobs, setup);
+  const stopReviews = serveTokens(jobs, setup);
   setup.relay.to(jobs);
 
   return {
@@ -69,6 +78,7 @@ export function createServer(setup: StatusSetup): StatusServer {
       return `http://${host.includes(':') ? `[${host}]` : host}:${bound}`;
     },
     async close() {
+      stopReviews();
       await io.close();
     },
   };

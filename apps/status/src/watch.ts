@@ -1,20 +1,25 @@
-import { type JobError, type JobTarget, type JobWatchResult, jobRoom, SpillwayError } from '@spillway/contracts';
+import { type JobTarget, type JobWatchResult, jobRoom, SpillwayError } from '@spillway/contracts';
 import type { Feed } from '@spillway/queue/feed';
 import type { Reader } from '@spillway/queue/reader';
 import type { Logger } from '@spillway/runtime';
-import type { Jobs } from './server.ts';
+import { assertMaySee } from './access.ts';
+import { toJobError } from './problem.ts';
+import type { Jobs, JobsSocket } from './server.ts';
 import { readTargets } from './targets.ts';
 
 /** Jobs that one connection may watch at a time. */
 const WATCHED_MAX = 200;
 
-type JobsSocket = Parameters<Parameters<Jobs['on']>[1]>[0];
 type Setup = { feed: Feed; reader: Reader; logger: Logger };
 
 /** Answers `watch` and `unwatch` of every connection. */
 export function serveWatches(jobs: Jobs, setup: Setup): void {
   jobs.on('connection', (socket) => {
     const watched = new Map<string, () => void>();
+    socket.data.watches = {
+      targets: () => [...watched.keys()].map((job) => ({ job })),
+      leave: (target) => 'job' in target && unwatch(socket, watched, target.job),
+    };
     socket.on('watch', (request, ack) => {
       if (typeof ack !== 'function') return;
       watchAll(socket, watched, request, setup)
@@ -38,6 +43,8 @@ async function watchAll(
   request: unknown,
   setup: Setup,
 ): Promise<JobWatchResult[]> {
+  const ended = socket.data.access.ended();
+  if (ended) throw ended;
   const targets = readTargets(request);
   const fresh = targets.filter(({ job }) => !watched.has(job));
   if (watched.size + fresh.length > WATCHED_MAX) {
@@ -51,7 +58,8 @@ async function watchAll(
 
 /**
  * Follow the queue and join the room first, look second: what happens in between arrives as events that the snapshot
- * already holds, and the client drops those by their position.
+ * already holds, and the client drops those by their position. The right to the job comes before either: nothing of a
+ * job leaves before that is known.
  */
 async function watch(
   socket: JobsSocket,
@@ -60,9 +68,9 @@ async function watch(
   { feed, reader, logger }: Setup,
 ): Promise<JobWatchResult> {
   try {
+    await assertMaySee(socket.data.access, job, reader);
     if (!watched.has(job)) await join(socket, watched, job, feed);
     const snapshot = await reader.snapshot(job, after);
-    if (!socket.data.access.maySee(snapshot.job)) throw unknownJob(job);
     return { job, snapshot };
   } catch (error) {
     unwatch(socket, watched, job);
@@ -91,15 +99,4 @@ function targetsOrNone(request: unknown): JobTarget[] {
     // Leaving what cannot be named is leaving nothing.
     return [];
   }
-}
-
-/** What the reader says of a job that does not exist: who may not see one learns no more than that. */
-function unknownJob(id: string): SpillwayError {
-  return new SpillwayError('job_not_found', `expected the id of a stored job, got ${JSON.stringify(id)}`);
-}
-
-function toJobError(error: unknown, logger: Logger): JobError {
-  if (error instanceof SpillwayError) return { code: error.code, message: error.message };
-  logger.error({ err: error }, 'watch failed');
-  return { code: 'internal', message: 'an unexpected error; the log of status has it' };
 }

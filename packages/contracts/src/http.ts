@@ -1,6 +1,7 @@
 import { type Static, Type } from 'typebox';
 import { Job, JobOptions, LogLine, OutputChunk } from './job.ts';
 import { JobState } from './state.ts';
+import { WatchGrant } from './tokens.ts';
 
 /** Body of `POST /v1/jobs`. */
 export const SubmitRequest = Type.Object(
@@ -24,8 +25,11 @@ export type Links = Static<typeof Links>;
 
 const { input: _known, ...jobWithoutInput } = Job.properties;
 
-/** Reply to a submit: the job without its input, which the submitter knows, and where to go from here. */
-export const SubmitReply = Type.Object({ ...jobWithoutInput, links: Links }, { $id: 'SubmitReply' });
+/**
+ * Reply to a submit: the job without its input, which the submitter knows, where to go from here, and a token that lets
+ * whoever is given it watch this job.
+ */
+export const SubmitReply = Type.Object({ ...jobWithoutInput, links: Links, watch: WatchGrant }, { $id: 'SubmitReply' });
 export type SubmitReply = Static<typeof SubmitReply>;
 
 /** Jobs that one batch may bring. */
@@ -59,6 +63,7 @@ export const BatchReply = Type.Object(
     accepted: Type.Integer(),
     refused: Type.Integer(),
     jobs: Type.Array(BatchEntry),
+    watch: WatchGrant,
   },
   { $id: 'BatchReply' },
 );

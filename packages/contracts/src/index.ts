@@ -10,3 +10,4 @@ export * from './position.ts';
 export * from './problem.ts';
 export * from './rooms.ts';
 export * from './state.ts';
+export * from './tokens.ts';

@@ -16,6 +16,9 @@ import { controlQueue } from './queues/control.ts';
 import { listQueues } from './queues/list.ts';
 import { health } from './service/health.ts';
 import { metrics } from './service/metrics.ts';
+import { makeTicket } from './tokens/make-ticket.ts';
+import { mintToken } from './tokens/mint.ts';
+import { revokeToken } from './tokens/revoke.ts';
 import { listTypes } from './types/list.ts';
 import { listWorkers } from './workers/list.ts';
 
@@ -31,6 +34,10 @@ export async function registerRoutes(app: App, services: Services): Promise<void
   removeJob(app, services);
 
   submitBatch(app, services);
+
+  mintToken(app, services);
+  revokeToken(app, services);
+  makeTicket(app, services);
 
   listTypes(app, services);
   listQueues(app, services);

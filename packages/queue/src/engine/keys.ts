@@ -47,12 +47,15 @@ export function queueKeys(prefix: string, queue: string): QueueKeys {
   };
 }
 
-/** Keys of the registry: types and workers. `{registry}` keeps them in one slot; no queue can take the name with its tag. */
+/** Keys of the registry: types, workers and what tokens need. `{registry}` keeps them in one slot; no queue can take the name with its tag. */
 export function registryKeys(prefix: string) {
   const base = `${prefix}:{registry}:`;
   return {
     types: `${base}types`,
     workers: `${base}workers`,
     worker: (id: string) => `${base}worker:${id}`,
+    tokenSecret: `${base}token-secret`,
+    revocations: `${base}revocations`,
+    ticket: (hash: string) => `${base}ticket:${hash}`,
   };
 }

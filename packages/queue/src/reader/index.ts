@@ -6,7 +6,7 @@ import {
   type QueueInfo,
   queueOf,
   type Snapshot,
-  SpillwayError,
+  unknownJob,
 } from '@spillway/contracts';
 import type { Redis } from 'ioredis';
 import { queueKeys } from '../engine/keys.ts';
@@ -40,7 +40,7 @@ export function createReader({ redis, prefix }: { redis: Redis; prefix: string }
   const read = async (id: string, window: Parameters<typeof takeSnapshot>[3]): Promise<WindowedSnapshot> => {
     const queue = queueOf(id);
     const found = queue && (await withRedis(redis, () => takeSnapshot(redis, prefix, { queue, id }, window)));
-    if (!found) throw new SpillwayError('job_not_found', `expected the id of a stored job, got ${JSON.stringify(id)}`);
+    if (!found) throw unknownJob(id);
     return found;
   };
   return {

@@ -4,6 +4,7 @@ import type { App } from '../../app.ts';
 import type { Catalogue } from '../../catalogue.ts';
 import type { Services } from '../../services.ts';
 import { problems, scoped, WAIT_MAX_S } from '../schema.ts';
+import { watchGrant } from '../tokens/mint.ts';
 
 const schema = {
   operationId: 'submitJob',
@@ -26,11 +27,12 @@ const schema = {
   },
 };
 
-export function submitJob(app: App, { producer, catalogue, metrics, waitForEnd }: Services): void {
+export function submitJob(app: App, { producer, catalogue, metrics, waitForEnd, tokens }: Services): void {
   app.post('/v1/jobs', { schema, config: scoped('submit') }, async (request, reply) => {
     const { input = {}, options } = request.body;
     const waitS = readPrefer(request.headers.prefer);
     const type = await checkedType(catalogue, request.body);
+    tokens.assertReady();
     const submitted = await producer.submit({ type, input, options });
     metrics.countSubmit(type);
     const job = waitS > 0 ? await waitForEnd(submitted.id, waitS * 1000) : submitted;
@@ -38,7 +40,7 @@ export function submitJob(app: App, { producer, catalogue, metrics, waitForEnd }
     return reply
       .code(isFinal(job.state) ? 200 : 202)
       .header('location', `/v1/jobs/${job.id}`)
-      .send({ ...job, links: linksOf(job) });
+      .send({ ...job, links: linksOf(job), watch: watchGrant(tokens, request, { jobs: [job.id] }) });
   });
 }
 
