@@ -2,7 +2,7 @@ import { SpillwayError, toProblem } from '@spillway/contracts';
 import { type Config, isOwnHost, type Keys, mayUse } from '@spillway/runtime';
 import type { Socket } from 'socket.io';
 import { type Access, accessOfKey } from './access.ts';
-import type { Jobs } from './server.ts';
+import type { Jobs } from './live-socket.ts';
 
 type Middleware = Parameters<Jobs['use']>[0];
 

@@ -1,20 +1,26 @@
 import { SCOPES } from '@spillway/contracts';
+import { createCancel } from '@spillway/queue/cancel';
 import { closeRedis, connectRedis } from '@spillway/queue/connection';
 import { createFeed } from '@spillway/queue/feed';
 import { createReader } from '@spillway/queue/reader';
 import {
   checkBind,
   checkReadiness,
-  createRegistry,
   parseKeys,
   type RunningService,
   runService,
   type ServiceSetup,
 } from '@spillway/runtime';
+import { createMetrics } from './metrics.ts';
 import { createRelay } from './relay.ts';
 import { createServer } from './server.ts';
+import { createSlowReaders } from './slow-readers.ts';
+import { queueSnapshots } from './snapshot-queue.ts';
 
-await runService('status', start);
+/** What stopping may take beyond the wait for the clients: the goodbye to those that stay, and the connections to Redis. */
+const STOP_MARGIN_MS = 3000;
+
+await runService('status', start, (config) => config.statusStopMs + STOP_MARGIN_MS);
 
 async function start({ config, logger }: ServiceSetup): Promise<RunningService> {
   const warning = checkBind(config);
@@ -24,7 +30,9 @@ async function start({ config, logger }: ServiceSetup): Promise<RunningService> 
   const onError = (err: Error) => logger.warn({ err }, 'trouble with Redis');
   const redis = connectRedis(config.redisUrl, 'command', 'status', onError);
   const reads = connectRedis(config.redisUrl, 'feed', 'status', onError);
-  const relay = createRelay();
+  const metrics = createMetrics();
+  const slowReaders = createSlowReaders(metrics);
+  const relay = createRelay({ slowReaders, metrics });
   const feed = createFeed({ reads, commands: redis, prefix: config.prefix, listener: relay, onError });
 
   const server = createServer({
@@ -32,8 +40,10 @@ async function start({ config, logger }: ServiceSetup): Promise<RunningService> 
     config,
     relay,
     feed,
-    reader: createReader({ redis, prefix: config.prefix }),
-    metrics: createRegistry('status'),
+    reader: queueSnapshots(createReader({ redis, prefix: config.prefix }), metrics),
+    cancel: createCancel({ redis, prefix: config.prefix }),
+    slowReaders,
+    metrics,
     readiness: () => checkReadiness({ redis: () => redis.ping() }),
     logger,
   });
