@@ -7,10 +7,10 @@ export interface Refusal {
 }
 
 /**
- * Connections that may be between their handshake and the answer to their first watch. At about half a millisecond of CPU
- * each (docs/performance.md) they are served within half a second, long before a client gives up waiting.
+ * Connections that may be between their handshake and the answer to their first watch. At about a millisecond of CPU each
+ * they are served within two seconds, long before a client gives up waiting (10 s) or a ping is late.
  */
-const ARRIVING_MAX = 1000;
+const ARRIVING_MAX = 2000;
 /** One that says nothing for so long makes room for others; it may stay. */
 const ARRIVING_MS = 5000;
 

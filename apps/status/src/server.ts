@@ -53,6 +53,9 @@ const MESSAGE_MAX_BYTES = 32_768;
 /** Time to name a namespace after the handshake; a client says it with its first packet. */
 const CONNECT_MS = 10_000;
 
+/** Handshakes that the kernel keeps for us: after an outage thousands knock in one moment, and one it drops knocks again only a second later. */
+const BACKLOG = 4096;
+
 /** Builds the live server, not listening yet. */
 export function createServer(setup: StatusSetup): StatusServer {
   const { config, relay, metrics } = setup;
@@ -81,7 +84,7 @@ export function createServer(setup: StatusSetup): StatusServer {
 
   return {
     async listen(port, host) {
-      http.listen(port, host);
+      http.listen({ port, host, backlog: BACKLOG });
       await once(http, 'listening');
       const { port: bound } = http.address() as AddressInfo;
       return `http://${host.includes(':') ? `[${host}]` : host}:${bound}`;
