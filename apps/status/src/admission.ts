@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { SpillwayError, toProblem } from '@spillway/contracts';
 import { type Config, isOwnHost, type Keys, type Tokens } from '@spillway/runtime';
 import { accessOf } from './access.ts';
-import type { Jobs } from './server.ts';
+import type { Jobs } from './live-socket.ts';
 
 type Middleware = Parameters<Jobs['use']>[0];
 

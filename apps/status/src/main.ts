@@ -1,4 +1,5 @@
 import { SCOPES } from '@spillway/contracts';
+import { createCancel } from '@spillway/queue/cancel';
 import { closeRedis, connectRedis } from '@spillway/queue/connection';
 import { createFeed } from '@spillway/queue/feed';
 import { createReader } from '@spillway/queue/reader';
@@ -6,17 +7,22 @@ import { openTokenRecords } from '@spillway/queue/tokens';
 import {
   checkBind,
   checkReadiness,
-  createRegistry,
   createTokens,
   parseKeys,
   type RunningService,
   runService,
   type ServiceSetup,
 } from '@spillway/runtime';
+import { createMetrics } from './metrics.ts';
 import { createRelay } from './relay.ts';
 import { createServer } from './server.ts';
+import { createSlowReaders } from './slow-readers.ts';
+import { queueSnapshots } from './snapshot-queue.ts';
 
-await runService('status', start);
+/** What stopping may take beyond the wait for the clients: the goodbye to those that stay, and the connections to Redis. */
+const STOP_MARGIN_MS = 3000;
+
+await runService('status', start, (config) => config.statusStopMs + STOP_MARGIN_MS);
 
 async function start({ config, logger }: ServiceSetup): Promise<RunningService> {
   const warning = checkBind(config);
@@ -26,22 +32,24 @@ async function start({ config, logger }: ServiceSetup): Promise<RunningService> 
   const onError = (err: Error) => logger.warn({ err }, 'trouble with Redis');
   const redis = connectRedis(config.redisUrl, 'command', 'status', onError);
   const reads = connectRedis(config.redisUrl, 'feed', 'status', onError);
-  const relay = createRelay();
   const { prefix } = config;
-  const feed = createFeed({ reads, commands: redis, prefix, listener: relay, onError });
-
   const tokenRecords = openTokenRecords({ redis, prefix, secrets: config.tokenSecret, onError });
   const { secrets, isRevoked } = tokenRecords;
+  const metrics = createMetrics();
+  const slowReaders = createSlowReaders(metrics);
+  const relay = createRelay({ slowReaders, metrics });
+  const feed = createFeed({ reads, commands: redis, prefix, listener: relay, onError });
 
   const server = createServer({
     keys,
     tokens: createTokens({ issuer: prefix, keys, secrets, isRevoked }),
-    tokenRecords,
     config,
     relay,
     feed,
-    reader: createReader({ redis, prefix }),
-    metrics: createRegistry('status'),
+    reader: queueSnapshots(createReader({ redis, prefix }), metrics),
+    cancel: createCancel({ redis, prefix }),
+    slowReaders,
+    metrics,
     readiness: () => checkReadiness({ redis: () => redis.ping() }),
     logger,
   });

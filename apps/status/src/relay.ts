@@ -1,6 +1,16 @@
-import { isFinal, type JobEvent, jobRoom } from '@spillway/contracts';
+import { isFinal, type JobEvent, jobRoom, type WatchTarget } from '@spillway/contracts';
 import type { FeedListener } from '@spillway/queue/feed';
-import type { Jobs } from './server.ts';
+import type { Jobs, LiveSocket } from './live-socket.ts';
+import type { LiveMetrics } from './metrics.ts';
+import type { SlowReaders } from './slow-readers.ts';
+
+/** Somebody who hears a room without being a connection of Socket.IO. Both are called in order and must not throw. */
+export interface RoomListener {
+  /** The array is shared with all others of the room: it must not be changed. */
+  frame(events: JobEvent[]): void;
+  /** Continuity cannot be promised: take a new snapshot. */
+  resync(why: string): void;
+}
 
 /**
  * Sends what the feed brings to the rooms of this process; every process has its own feed, so nobody is told twice. Events
@@ -10,46 +20,126 @@ import type { Jobs } from './server.ts';
 export interface Relay extends FeedListener {
   /** Where to send; to be called once, before the feed follows anything. */
   to(namespace: Jobs): void;
+  /** Hears a room from now on, until the release is called. */
+  subscribe(room: string, listener: RoomListener): () => void;
 }
 
 /** How long a frame is gathered: three times faster than an eye that reads, and a twentieth of the writes of a busy job. */
-const FRAME_MS = Number(process.env.FRAME ?? 50);
+const FRAME_MS = 50;
 
-export function createRelay(): Relay {
-  let namespace: Jobs | undefined;
-  let timer: NodeJS.Timeout | undefined;
-  const frames = new Map<string, JobEvent[]>();
+export function createRelay(setup: { slowReaders: SlowReaders; metrics: LiveMetrics }): Relay {
+  return new RoomRelay(setup);
+}
 
-  function send(job: string, frame: JobEvent[]): void {
-    namespace?.to(jobRoom(job)).emit('events', frame);
+class RoomRelay implements Relay {
+  readonly #slowReaders: SlowReaders;
+  readonly #metrics: LiveMetrics;
+  /** What is gathered, by room. */
+  readonly #frames = new Map<string, JobEvent[]>();
+  readonly #listeners = new Map<string, Set<RoomListener>>();
+  #namespace: Jobs | undefined;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor({ slowReaders, metrics }: Parameters<typeof createRelay>[0]) {
+    this.#slowReaders = slowReaders;
+    this.#metrics = metrics;
   }
 
-  function flush(): void {
-    timer = undefined;
-    for (const [job, frame] of frames) send(job, frame);
-    frames.clear();
+  to(namespace: Jobs): void {
+    this.#namespace = namespace;
   }
 
-  return {
-    to(jobs) {
-      namespace = jobs;
-    },
-    onEvents(events) {
-      for (const event of events) {
-        const frame = frames.get(event.job) ?? [];
-        frame.push(event);
-        frames.set(event.job, frame);
+  subscribe(room: string, listener: RoomListener): () => void {
+    const listeners = this.#listeners.get(room) ?? new Set();
+    this.#listeners.set(room, listeners.add(listener));
+    return () => {
+      listeners.delete(listener);
+      if (listeners.size === 0 && this.#listeners.get(room) === listeners) this.#listeners.delete(room);
+    };
+  }
+
+  onEvents(events: JobEvent[]): void {
+    for (const event of events) this.#gather(jobRoom(event.job), event);
+    for (const event of events) if (isEnd(event)) this.#flush(jobRoom(event.job));
+    if (this.#frames.size > 0) this.#timer ??= setTimeout(() => this.#flushAll(), FRAME_MS);
+  }
+
+  onGap(jobs: string[], why: string): void {
+    const told = new Map<LiveSocket, WatchTarget[]>();
+    for (const job of jobs) {
+      const room = jobRoom(job);
+      // What is older than the gap goes first, so that it cannot be taken for newer than the next snapshot.
+      this.#flush(room);
+      for (const listener of this.#listeners.get(room) ?? []) listener.resync(why);
+      for (const socket of this.#members(room)) {
+        const targets = told.get(socket);
+        if (targets) targets.push({ job });
+        else told.set(socket, [{ job }]);
       }
-      for (const event of events) {
-        const frame = frames.get(event.job);
-        if (!frame || !(event.kind === 'removed' || (event.kind === 'state' && isFinal(event.state)))) continue;
-        frames.delete(event.job);
-        send(event.job, frame);
-      }
-      if (frames.size > 0) timer ??= setTimeout(flush, FRAME_MS);
-    },
-    onGap(jobs, why) {
-      for (const job of jobs) namespace?.to(jobRoom(job)).emit('resync', { targets: [{ job }], why });
-    },
-  };
+    }
+    for (const [socket, targets] of told) socket.emit('resync', { targets, why });
+    this.#metrics.resyncs.inc({ reason: 'gap' }, told.size);
+  }
+
+  #gather(room: string, event: JobEvent): void {
+    const frame = this.#frames.get(room);
+    if (!frame) {
+      this.#frames.set(room, [event]);
+      return;
+    }
+    const last = frame.length - 1;
+    if (replaces(frame[last], event)) frame[last] = event;
+    else frame.push(event);
+  }
+
+  #flushAll(): void {
+    this.#timer = undefined;
+    for (const [room, frame] of this.#frames) this.#send(room, frame);
+    this.#frames.clear();
+  }
+
+  #flush(room: string): void {
+    const frame = this.#frames.get(room);
+    if (!frame) return;
+    this.#frames.delete(room);
+    this.#send(room, frame);
+  }
+
+  #send(room: string, frame: JobEvent[]): void {
+    const listeners = this.#listeners.get(room);
+    if (listeners) for (const listener of listeners) listener.frame(frame);
+    const namespace = this.#namespace;
+    const ids = namespace?.adapter.rooms.get(room);
+    if (!namespace || !ids) return;
+    for (const id of ids) {
+      const socket = namespace.sockets.get(id);
+      if (socket) this.#slowReaders.look(socket);
+    }
+    // Those that cannot keep up have left; without anybody else there is nothing to encode.
+    if (ids.size === 0) return;
+    namespace.to(room).emit('events', frame);
+    this.#metrics.frames.inc(ids.size);
+    this.#metrics.events.inc(ids.size * frame.length);
+    this.#metrics.delay.observe(Math.max(0, Date.now() - (frame[0]?.at ?? 0)) / 1000);
+  }
+
+  *#members(room: string): Iterable<LiveSocket> {
+    for (const id of this.#namespace?.adapter.rooms.get(room) ?? []) {
+      const socket = this.#namespace?.sockets.get(id);
+      if (socket) yield socket;
+    }
+  }
+}
+
+function isEnd(event: JobEvent): boolean {
+  return event.kind === 'removed' || (event.kind === 'state' && isFinal(event.state));
+}
+
+/** Of two progress values in a row only the later one counts. Lines, chunks and states are never dropped. Pure. */
+function replaces(earlier: JobEvent | undefined, later: JobEvent): boolean {
+  return earlier?.job === later.job && isProgressOnly(earlier) && isProgressOnly(later);
+}
+
+function isProgressOnly(event: JobEvent): boolean {
+  return event.kind === 'report' && event.progress !== undefined && !event.log && !event.output;
 }

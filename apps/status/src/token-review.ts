@@ -1,47 +1,38 @@
-import { type RefreshReply, SpillwayError, type WatchTarget } from '@spillway/contracts';
+import { type RefreshReply, SpillwayError } from '@spillway/contracts';
 import type { Reader } from '@spillway/queue/reader';
-import type { Logger, Tokens } from '@spillway/runtime';
+import type { Tokens } from '@spillway/runtime';
 import { type Access, accessOf, mayWatchTarget } from './access.ts';
-import { toJobError } from './problem.ts';
-import type { Jobs, JobsSocket } from './server.ts';
+import { type Jobs, type LiveSocket, leave } from './live-socket.ts';
+import type { Serve } from './requests.ts';
 
-/** What a connection watches, as far as the end of its rights is concerned. Set when the connection opens. */
-export interface Watches {
-  targets(): WatchTarget[];
-  leave(target: WatchTarget): void;
-}
-
-type Setup = { tokens: Tokens; reader: Reader; logger: Logger };
+type Setup = { tokens: Tokens; reader: Reader };
 
 /** Watches that run end within this time of their token's expiry, and of its revocation within twice this time. */
 const REVIEW_EVERY_MS = 1000;
 
-/** Answers `refresh` of every connection, and ends watches whose token has expired or was revoked. Returns the stop. */
-export function serveTokens(jobs: Jobs, setup: Setup): () => void {
-  jobs.on('connection', (socket) => {
-    socket.on('refresh', (request, ack) => {
-      if (typeof ack !== 'function') return;
-      refresh(socket, request, setup)
-        .then(ack)
-        .catch((error: unknown) => ack({ error: toJobError(error, setup.logger) }));
-    });
-  });
+/** Ends watches whose token has expired or was revoked. Returns the stop. */
+export function reviewTokens(jobs: Jobs): () => void {
   const timer = setInterval(() => {
     for (const socket of jobs.sockets.values()) endWhatHasEnded(socket);
   }, REVIEW_EVERY_MS);
   return () => clearInterval(timer);
 }
 
+/** Answers `refresh` of one connection. */
+export function serveRefresh(socket: LiveSocket, serve: Serve, setup: Setup): void {
+  serve('refresh', (request) => refresh(socket, request, setup));
+}
+
 /** The connection stays, so that it can be refreshed and watch again. */
-function endWhatHasEnded(socket: JobsSocket): void {
-  const { access, watches } = socket.data;
+function endWhatHasEnded(socket: LiveSocket): void {
+  const { access, watched } = socket.data;
   if (access.expiresAt === undefined) return;
   const error = access.ended();
-  if (error) deny(socket, watches.targets(), error);
+  if (error) deny(socket, [...watched.keys()], error);
 }
 
 /** @throws SpillwayError; then the connection has what it had. */
-async function refresh(socket: JobsSocket, request: unknown, setup: Setup): Promise<RefreshReply> {
+async function refresh(socket: LiveSocket, request: unknown, setup: Setup): Promise<RefreshReply> {
   const before = socket.data.access;
   const access = accessOf(readToken(request), setup.tokens);
   const { expiresAt } = access;
@@ -58,21 +49,21 @@ async function refresh(socket: JobsSocket, request: unknown, setup: Setup): Prom
   return { expiresAt: new Date(expiresAt).toISOString() };
 }
 
-async function leaveWhatIsNotCovered(socket: JobsSocket, access: Access, reader: Reader): Promise<void> {
-  const targets = socket.data.watches.targets();
-  const kept = await Promise.all(targets.map((target) => mayWatchTarget(access, target, reader)));
+async function leaveWhatIsNotCovered(socket: LiveSocket, access: Access, reader: Reader): Promise<void> {
+  const watched = [...socket.data.watched];
+  const kept = await Promise.all(watched.map(([, { target }]) => mayWatchTarget(access, target, reader)));
   const error = new SpillwayError('forbidden', 'expected a token that names this, got one that does not');
   deny(
     socket,
-    targets.filter((_, index) => !kept[index]),
+    watched.flatMap(([room], index) => (kept[index] ? [] : room)),
     error,
   );
 }
 
-function deny(socket: JobsSocket, targets: WatchTarget[], { code, message }: SpillwayError): void {
-  if (targets.length === 0) return;
-  for (const target of targets) socket.data.watches.leave(target);
-  socket.emit('denied', { targets, error: { code, message } });
+function deny(socket: LiveSocket, rooms: readonly string[], { code, message }: SpillwayError): void {
+  const targets = rooms.flatMap((room) => socket.data.watched.get(room)?.target ?? []);
+  for (const room of rooms) leave(socket, room);
+  if (targets.length > 0) socket.emit('denied', { targets, error: { code, message } });
 }
 
 function readToken(request: unknown): string {

@@ -3,57 +3,53 @@ import type { Feed } from '@spillway/queue/feed';
 import type { Reader } from '@spillway/queue/reader';
 import type { Logger } from '@spillway/runtime';
 import { assertMaySee } from './access.ts';
+import { type LiveSocket, leave } from './live-socket.ts';
 import { toJobError } from './problem.ts';
-import type { Jobs, JobsSocket } from './server.ts';
+import type { Serve } from './requests.ts';
 import { readTargets } from './targets.ts';
 
-/** Jobs that one connection may watch at a time. */
-const WATCHED_MAX = 200;
+interface Setup {
+  feed: Feed;
+  reader: Reader;
+  logger: Logger;
+  /** Targets that one connection may watch at a time. */
+  watchedMax: number;
+  /** Called when the connection has its first answer. */
+  onWatched: (socket: LiveSocket) => void;
+}
 
-type Setup = { feed: Feed; reader: Reader; logger: Logger };
-
-/** Answers `watch` and `unwatch` of every connection. */
-export function serveWatches(jobs: Jobs, setup: Setup): void {
-  jobs.on('connection', (socket) => {
-    const watched = new Map<string, () => void>();
-    socket.data.watches = {
-      targets: () => [...watched.keys()].map((job) => ({ job })),
-      leave: (target) => 'job' in target && unwatch(socket, watched, target.job),
-    };
-    socket.on('watch', (request, ack) => {
-      if (typeof ack !== 'function') return;
-      watchAll(socket, watched, request, setup)
-        .then((results) => ack({ results }))
-        .catch((error: unknown) => ack({ error: toJobError(error, setup.logger) }));
-    });
-    socket.on('unwatch', (request, ack) => {
-      for (const { job } of targetsOrNone(request)) unwatch(socket, watched, job);
-      if (typeof ack === 'function') ack({ ok: true });
-    });
-    socket.on('disconnect', () => {
-      for (const release of watched.values()) release();
-      watched.clear();
-    });
+/** Answers `watch` and `unwatch` of one connection. */
+export function serveWatches(socket: LiveSocket, serve: Serve, setup: Setup): void {
+  serve('watch', async (request) => {
+    try {
+      return { results: await watchAll(socket, request, setup) };
+    } finally {
+      setup.onWatched(socket);
+    }
+  });
+  serve('unwatch', (request) => {
+    for (const { job } of targetsOrNone(request)) leave(socket, jobRoom(job));
+    return { ok: true };
+  });
+  socket.once('disconnect', () => {
+    for (const { release } of socket.data.watched.values()) release();
+    socket.data.watched.clear();
   });
 }
 
-async function watchAll(
-  socket: JobsSocket,
-  watched: Map<string, () => void>,
-  request: unknown,
-  setup: Setup,
-): Promise<JobWatchResult[]> {
+async function watchAll(socket: LiveSocket, request: unknown, setup: Setup): Promise<JobWatchResult[]> {
   const ended = socket.data.access.ended();
   if (ended) throw ended;
   const targets = readTargets(request);
-  const fresh = targets.filter(({ job }) => !watched.has(job));
-  if (watched.size + fresh.length > WATCHED_MAX) {
+  const { watched } = socket.data;
+  const fresh = new Set(targets.map(({ job }) => jobRoom(job)).filter((room) => !watched.has(room)));
+  if (watched.size + fresh.size > setup.watchedMax) {
     throw new SpillwayError(
       'invalid_request',
-      `expected at most ${WATCHED_MAX} watched jobs a connection, got ${watched.size + fresh.length}`,
+      `expected at most ${setup.watchedMax} watched targets a connection, got ${watched.size + fresh.size}`,
     );
   }
-  return Promise.all(targets.map((target) => watch(socket, watched, target, setup)));
+  return Promise.all(targets.map((target) => watch(socket, target, setup)));
 }
 
 /**
@@ -62,34 +58,28 @@ async function watchAll(
  * job leaves before that is known.
  */
 async function watch(
-  socket: JobsSocket,
-  watched: Map<string, () => void>,
+  socket: LiveSocket,
   { job, after }: JobTarget,
   { feed, reader, logger }: Setup,
 ): Promise<JobWatchResult> {
   try {
     await assertMaySee(socket.data.access, job, reader);
-    if (!watched.has(job)) await join(socket, watched, job, feed);
-    const snapshot = await reader.snapshot(job, after);
-    return { job, snapshot };
+    if (!socket.data.watched.has(jobRoom(job))) await join(socket, job, feed);
+    return { job, snapshot: await reader.snapshot(job, after) };
   } catch (error) {
-    unwatch(socket, watched, job);
+    leave(socket, jobRoom(job));
     return { job, error: toJobError(error, logger) };
   }
 }
 
-async function join(socket: JobsSocket, watched: Map<string, () => void>, job: string, feed: Feed): Promise<void> {
+async function join(socket: LiveSocket, job: string, feed: Feed): Promise<void> {
+  const { watched } = socket.data;
+  const room = jobRoom(job);
   const release = await feed.follow(job);
   // The connection may have gone, or the same job been asked for twice, while the feed was opening.
-  if (socket.disconnected || watched.has(job)) return release();
-  watched.set(job, release);
-  await socket.join(jobRoom(job));
-}
-
-function unwatch(socket: JobsSocket, watched: Map<string, () => void>, job: string): void {
-  watched.get(job)?.();
-  watched.delete(job);
-  void socket.leave(jobRoom(job));
+  if (socket.disconnected || watched.has(room)) return release();
+  watched.set(room, { target: { job }, release });
+  await socket.join(room);
 }
 
 function targetsOrNone(request: unknown): JobTarget[] {

@@ -20,6 +20,8 @@ export interface QueueKeys {
   job(id: string): string;
   log(id: string): string;
   output(id: string): string;
+  /** What a command was answered, by a digest of who gave it and its id. */
+  command(digest: string): string;
 }
 
 /** The queue's name as the engine knows it. */
@@ -44,6 +46,7 @@ export function queueKeys(prefix: string, queue: string): QueueKeys {
     job: (id) => base + id,
     log: (id) => `${base}${id}:logs`,
     output: (id) => `${base}${id}:output`,
+    command: (digest) => `${base}command:${digest}`,
   };
 }
 

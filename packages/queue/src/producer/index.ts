@@ -2,20 +2,13 @@ import { type Job, type JobOptions, type JobType, queueOf, SpillwayError } from 
 import type { JobsOptions } from 'bullmq';
 import { Job as EngineJob } from 'bullmq';
 import type { Redis } from 'ioredis';
-import { encodeFailure } from '../engine/failure.ts';
 import { queueKeys } from '../engine/keys.ts';
-import { EVENTS_KEPT } from '../engine/limits.ts';
 import { openQueues, type QueueHandles } from '../engine/queue-handles.ts';
 import type { StoredOptions } from '../engine/record.ts';
 import { withRedis } from '../engine/unavailable.ts';
-import { cancelWaiting } from './cancel-script.ts';
+import { type ControlOutcome, createCancel, notFound } from './cancel.ts';
 import { createIds } from './ids.ts';
 import { createIntake, type Intake } from './intake.ts';
-
-/** What a control call did: `done` is false where the job was already as asked. */
-export interface ControlOutcome {
-  done: boolean;
-}
 
 /** A job to be stored. The input must have passed the type's schema. */
 export interface Submission {
@@ -53,10 +46,11 @@ export function createProducer(setup: {
   const queues = openQueues(redis, prefix, setup.onError);
   const newId = createIds();
   const intake = createIntake(redis, prefix);
+  const cancel = createCancel({ redis, prefix, now });
   return {
     newBatch: () => newId('batch', now()),
     submit: (submission) => withRedis(redis, () => submit({ queues, intake, newId }, submission, now())),
-    cancel: (id, by) => withRedis(redis, () => cancel(redis, prefix, id, by, now())),
+    cancel,
     retry: (id) => withRedis(redis, () => retry(queues, id)),
     remove: (id) => withRedis(redis, () => remove(redis, prefix, queues, id)),
     pause: (queue) => withRedis(redis, () => setPaused(queues, queue, true)),
@@ -141,29 +135,6 @@ function engineBackoff({ type, delayMs, jitter }: NonNullable<JobOptions['backof
   return { type, delay: delayMs, ...(jitter !== undefined && { jitter }) };
 }
 
-async function cancel(redis: Redis, prefix: string, id: string, by: string, now: number): Promise<ControlOutcome> {
-  const keys = queueKeys(prefix, queueOfOrThrow(id));
-  const reason = encodeFailure({ code: 'cancelled', message: `cancelled by ${by}` });
-  const found = await cancelWaiting(
-    redis,
-    [keys.job(id), keys.wait, keys.prioritized, keys.delayed, keys.failed, keys.events],
-    [id, reason, now, EVENTS_KEPT],
-  );
-  switch (found) {
-    case 1:
-      return { done: true };
-    case 0:
-      throw notFound(id);
-    case -2: {
-      const failedReason = await redis.hget(keys.job(id), 'failedReason');
-      if (failedReason?.startsWith('cancelled: ')) return { done: false };
-      throw new SpillwayError('job_final', `expected a job that has not ended, got ${id}, which has`);
-    }
-    default:
-      throw new SpillwayError('job_active', `expected a job that waits, got ${id}, which a worker is running`);
-  }
-}
-
 async function retry(queues: QueueHandles, id: string): Promise<ControlOutcome> {
   const job = await EngineJob.fromId(queues.get(queueOfOrThrow(id)), id);
   if (!job) throw notFound(id);
@@ -202,10 +173,6 @@ function queueOfOrThrow(id: string): string {
   const queue = queueOf(id);
   if (!queue) throw notFound(id);
   return queue;
-}
-
-function notFound(id: string): SpillwayError {
-  return new SpillwayError('job_not_found', `expected the id of a stored job, got ${JSON.stringify(id)}`);
 }
 
 function isEngineError(error: unknown, code: number): boolean {
