@@ -11,6 +11,8 @@ export function serviceEnvironment(env, { redisUrl, ports, dataFolder }) {
     SPILLWAY_LOG_FORMAT: 'pretty',
     SPILLWAY_FILES: path.join(dataFolder, 'files'),
     SPILLWAY_STATUS_URL: localAddress(ports.host, ports.status),
+    // There is no other status that its clients could move to, and whoever presses Ctrl-C waits for it.
+    SPILLWAY_STATUS_STOP_MS: '1000',
     ...env,
     REDIS_URL: redisUrl,
     SPILLWAY_PORT: String(ports.api),

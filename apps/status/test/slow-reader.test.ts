@@ -30,10 +30,10 @@ test('a client that stops reading costs little, disturbs nobody, and has the who
     return healthy.every((follower) => follower.held()?.job.state === 'completed');
   });
   for (const { held } of healthy) expect(held()?.output.map(({ n }) => n)).toEqual(NUMBERS);
-  expect(await figure(url, 'spillway_live_slow_readers_total', 'outcome="set_aside"')).toBeGreaterThan(0);
-  expect(behind?.held()?.job.state).not.toBe('completed');
   // A budget of 64 KB, and what one report of the job carries on top of it.
   expect(most).toBeLessThan(1_500_000);
+  expect(await figure(url, 'spillway_live_slow_readers_total', 'outcome="set_aside"')).toBeGreaterThan(0);
+  expect(behind?.held()?.job.state).not.toBe('completed');
 
   slow.line.resume();
   await until('the slow one to see the end', () => behind?.held()?.job.state === 'completed');
@@ -50,11 +50,13 @@ test('who asks without reading the answers is not answered more than it can hold
   await call(spillway.url, 'GET', `/v1/jobs/${body.id}?wait=20`);
   greedy.line.pause();
   // 1.5 MB each, 150 MB in all.
-  const answers = Array.from({ length: 100 }, () => greedy.watch(body.id));
+  const answers = Promise.all(Array.from({ length: 100 }, () => greedy.watch(body.id)));
+  // A connection that ends before it is answered fails the test below, once.
+  answers.catch(() => undefined);
   await until('it to be set aside', async () => (await figure(url, 'spillway_live_buffered_bytes')) > 65_536);
   expect(await other.watch(body.id)).toMatchObject({ results: [{ snapshot: {} }] });
   expect(await figure(url, 'spillway_live_buffered_bytes')).toBeLessThan(4_000_000);
   greedy.line.resume();
-  const snapshots = (await Promise.all(answers)).map((reply) => ('results' in reply ? reply.results[0] : undefined));
+  const snapshots = (await answers).map((reply) => ('results' in reply ? reply.results[0] : undefined));
   expect(snapshots.every((result) => result && 'snapshot' in result)).toBe(true);
 });
