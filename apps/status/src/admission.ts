@@ -1,19 +1,22 @@
-import { SpillwayError, toProblem } from '@spillway/contracts';
+import { type Scope, SpillwayError, toProblem } from '@spillway/contracts';
 import { type Config, isOwnHost, type Keys, mayUse } from '@spillway/runtime';
 import type { Socket } from 'socket.io';
 import { type Access, accessOfKey } from './access.ts';
-import type { Jobs } from './server.ts';
 
-type Middleware = Parameters<Jobs['use']>[0];
+/** Serves any namespace: of a connection it needs this much. */
+type Middleware = (
+  socket: { handshake: Socket['handshake']; data: { access: Access } },
+  next: (error?: Error) => void,
+) => void;
 
 /**
- * Decides at every connect who may watch: a key with the scope `read` where keys are configured, and pages of this site
+ * Decides at every connect who may watch: a key with all of `scopes` where keys are configured, and pages of this site
  * or of the allowed origins only. A refusal carries its problem document as `data`.
  */
-export function makeAdmission({ keys, config }: { keys: Keys; config: Config }): Middleware {
+export function makeAdmission({ keys, config }: { keys: Keys; config: Config }, scopes: readonly Scope[]): Middleware {
   return (socket, next) => {
     try {
-      socket.data.access = admit(socket.handshake, keys, config);
+      socket.data.access = admit(socket.handshake, keys, config, scopes);
       next();
     } catch (error) {
       next(
@@ -26,7 +29,7 @@ export function makeAdmission({ keys, config }: { keys: Keys; config: Config }):
 }
 
 /** @throws SpillwayError `unauthorized`, `forbidden` */
-function admit({ headers, auth }: Socket['handshake'], keys: Keys, config: Config): Access {
+function admit({ headers, auth }: Socket['handshake'], keys: Keys, config: Config, scopes: readonly Scope[]): Access {
   const { origin } = headers;
   // api forwards with its own Host, and says in X-Forwarded-Host which one the browser asked for.
   const host = headers['x-forwarded-host'] ?? headers.host;
@@ -43,7 +46,8 @@ function admit({ headers, auth }: Socket['handshake'], keys: Keys, config: Confi
       'unauthorized',
       `expected a valid key as \`auth.token\`, got ${token ? 'one that is not known' : 'none'}`,
     );
-  if (!mayUse(caller, 'read')) throw new SpillwayError('forbidden', 'expected a key with the scope read');
+  if (!scopes.every((scope) => mayUse(caller, scope)))
+    throw new SpillwayError('forbidden', `expected a key with the scope ${scopes.join(' and ')}`);
   return accessOfKey(caller);
 }
 

@@ -2,6 +2,7 @@ import { SCOPES } from '@spillway/contracts';
 import { closeRedis, connectRedis } from '@spillway/queue/connection';
 import { createFeed } from '@spillway/queue/feed';
 import { createReader } from '@spillway/queue/reader';
+import { createRegistry as createWorkerRegistry } from '@spillway/queue/registry';
 import {
   checkBind,
   checkReadiness,
@@ -33,6 +34,7 @@ async function start({ config, logger }: ServiceSetup): Promise<RunningService> 
     relay,
     feed,
     reader: createReader({ redis, prefix: config.prefix }),
+    registry: createWorkerRegistry({ redis, prefix: config.prefix }),
     metrics: createRegistry('status'),
     readiness: () => checkReadiness({ redis: () => redis.ping() }),
     logger,

@@ -1,23 +1,28 @@
 import { once } from 'node:events';
 import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { ClientToServer, ServerToClient } from '@spillway/contracts';
+import { type ClientToServer, type ServerToClient, type ServerToOperator, setRoom } from '@spillway/contracts';
 import type { Feed } from '@spillway/queue/feed';
 import type { Reader } from '@spillway/queue/reader';
+import type { Registry as WorkerRegistry } from '@spillway/queue/registry';
 import type { Config, Keys, Logger, Readiness, Registry } from '@spillway/runtime';
 import { type DefaultEventsMap, type Namespace, Server } from 'socket.io';
 import type { Access } from './access.ts';
 import { makeAdmission } from './admission.ts';
+import { serveOps } from './ops.ts';
 import type { Relay } from './relay.ts';
+import { type AnySet, createSets } from './sets.ts';
 import { serveWatches } from './watch.ts';
 
 /** What a connection carries. */
-interface SocketData {
+export interface SocketData {
   /** Set at the handshake. */
   access: Access;
 }
 
 export type Jobs = Namespace<ClientToServer, ServerToClient, DefaultEventsMap, SocketData>;
+
+export type Ops = Namespace<ClientToServer, ServerToOperator, DefaultEventsMap, SocketData>;
 
 export interface StatusSetup {
   keys: Keys;
@@ -25,6 +30,7 @@ export interface StatusSetup {
   relay: Relay;
   feed: Feed;
   reader: Reader;
+  registry: WorkerRegistry;
   metrics: Registry;
   readiness: () => Promise<Readiness>;
   logger: Logger;
@@ -57,9 +63,21 @@ export function createServer(setup: StatusSetup): StatusServer {
     pingTimeout: 10_000,
   });
   const jobs: Jobs = io.of('/jobs');
-  jobs.use(makeAdmission(setup));
-  serveWatches(jobs, setup);
+  const ops: Ops = io.of('/ops');
+  const roomOf = (set: AnySet) => ('queue' in set || 'tenant' in set ? ops : jobs).to(setRoom(set));
+  const sets = createSets({
+    ...setup,
+    outlet: {
+      frame: (set, events) => roomOf(set).emit('events', events, set),
+      resync: (set, why) => roomOf(set).emit('resync', { targets: [set], why }),
+    },
+    onError: (err) => setup.logger.warn({ err }, 'a watched set could not be read'),
+  });
+  jobs.use(makeAdmission(setup, ['read']));
+  serveWatches(jobs, { ...setup, sets });
   setup.relay.to(jobs);
+  ops.use(makeAdmission(setup, ['read', 'control']));
+  serveOps(ops, { ...setup, sets });
 
   return {
     async listen(port, host) {

@@ -1,15 +1,27 @@
-import { type JobError, type JobTarget, type JobWatchResult, jobRoom, SpillwayError } from '@spillway/contracts';
+import {
+  type JobError,
+  type JobTarget,
+  type JobWatchResult,
+  jobRoom,
+  type SetTarget,
+  type SetWatchResult,
+  SpillwayError,
+  setRoom,
+  type WatchResult,
+} from '@spillway/contracts';
 import type { Feed } from '@spillway/queue/feed';
 import type { Reader } from '@spillway/queue/reader';
 import type { Logger } from '@spillway/runtime';
 import type { Jobs } from './server.ts';
-import { readTargets } from './targets.ts';
+import type { Sets } from './sets.ts';
+import { readTargets, targetsOrNone } from './targets.ts';
+import { watchSet } from './watch-set.ts';
 
-/** Jobs that one connection may watch at a time. */
+/** Jobs and sets that one connection may watch at a time. */
 const WATCHED_MAX = 200;
 
 type JobsSocket = Parameters<Parameters<Jobs['on']>[1]>[0];
-type Setup = { feed: Feed; reader: Reader; logger: Logger };
+type Setup = { feed: Feed; reader: Reader; sets: Sets; logger: Logger };
 
 /** Answers `watch` and `unwatch` of every connection. */
 export function serveWatches(jobs: Jobs, setup: Setup): void {
@@ -22,7 +34,7 @@ export function serveWatches(jobs: Jobs, setup: Setup): void {
         .catch((error: unknown) => ack({ error: toJobError(error, setup.logger) }));
     });
     socket.on('unwatch', (request, ack) => {
-      for (const { job } of targetsOrNone(request)) unwatch(socket, watched, job);
+      for (const target of targetsOrNone(() => readTargets(request))) unwatch(socket, watched, roomOf(target));
       if (typeof ack === 'function') ack({ ok: true });
     });
     socket.on('disconnect', () => {
@@ -37,16 +49,42 @@ async function watchAll(
   watched: Map<string, () => void>,
   request: unknown,
   setup: Setup,
-): Promise<JobWatchResult[]> {
+): Promise<WatchResult[]> {
   const targets = readTargets(request);
-  const fresh = targets.filter(({ job }) => !watched.has(job));
-  if (watched.size + fresh.length > WATCHED_MAX) {
-    throw new SpillwayError(
-      'invalid_request',
-      `expected at most ${WATCHED_MAX} watched jobs a connection, got ${watched.size + fresh.length}`,
-    );
+  assertFew(watched, targets.map(roomOf));
+  return Promise.all(
+    targets.map((target) =>
+      'job' in target ? watch(socket, watched, target, setup) : watchAllOf(socket, watched, target, setup),
+    ),
+  );
+}
+
+/** @throws SpillwayError `invalid_request` */
+export function assertFew(watched: ReadonlyMap<string, unknown>, rooms: readonly string[]): void {
+  const fresh = rooms.filter((room) => !watched.has(room));
+  if (watched.size + fresh.length <= WATCHED_MAX) return;
+  throw new SpillwayError(
+    'invalid_request',
+    `expected at most ${WATCHED_MAX} watched jobs a connection, got ${watched.size + fresh.length}`,
+  );
+}
+
+function roomOf(target: JobTarget | SetTarget): string {
+  return 'job' in target ? jobRoom(target.job) : setRoom(target);
+}
+
+async function watchAllOf(
+  socket: JobsSocket,
+  watched: Map<string, () => void>,
+  set: SetTarget,
+  { sets, logger }: Setup,
+): Promise<SetWatchResult> {
+  try {
+    return await watchSet(socket, watched, set, sets);
+  } catch (error) {
+    unwatch(socket, watched, setRoom(set));
+    return { ...set, error: toJobError(error, logger) };
   }
-  return Promise.all(targets.map((target) => watch(socket, watched, target, setup)));
 }
 
 /**
@@ -60,12 +98,12 @@ async function watch(
   { feed, reader, logger }: Setup,
 ): Promise<JobWatchResult> {
   try {
-    if (!watched.has(job)) await join(socket, watched, job, feed);
+    if (!watched.has(jobRoom(job))) await join(socket, watched, job, feed);
     const snapshot = await reader.snapshot(job, after);
     if (!socket.data.access.maySee(snapshot.job)) throw unknownJob(job);
     return { job, snapshot };
   } catch (error) {
-    unwatch(socket, watched, job);
+    unwatch(socket, watched, jobRoom(job));
     return { job, error: toJobError(error, logger) };
   }
 }
@@ -73,24 +111,16 @@ async function watch(
 async function join(socket: JobsSocket, watched: Map<string, () => void>, job: string, feed: Feed): Promise<void> {
   const release = await feed.follow(job);
   // The connection may have gone, or the same job been asked for twice, while the feed was opening.
-  if (socket.disconnected || watched.has(job)) return release();
-  watched.set(job, release);
-  await socket.join(jobRoom(job));
+  const room = jobRoom(job);
+  if (socket.disconnected || watched.has(room)) return release();
+  watched.set(room, release);
+  await socket.join(room);
 }
 
-function unwatch(socket: JobsSocket, watched: Map<string, () => void>, job: string): void {
-  watched.get(job)?.();
-  watched.delete(job);
-  void socket.leave(jobRoom(job));
-}
-
-function targetsOrNone(request: unknown): JobTarget[] {
-  try {
-    return readTargets(request);
-  } catch {
-    // Leaving what cannot be named is leaving nothing.
-    return [];
-  }
+function unwatch(socket: JobsSocket, watched: Map<string, () => void>, room: string): void {
+  watched.get(room)?.();
+  watched.delete(room);
+  void socket.leave(room);
 }
 
 /** What the reader says of a job that does not exist: who may not see one learns no more than that. */
@@ -98,7 +128,7 @@ function unknownJob(id: string): SpillwayError {
   return new SpillwayError('job_not_found', `expected the id of a stored job, got ${JSON.stringify(id)}`);
 }
 
-function toJobError(error: unknown, logger: Logger): JobError {
+export function toJobError(error: unknown, logger: Logger): JobError {
   if (error instanceof SpillwayError) return { code: error.code, message: error.message };
   logger.error({ err: error }, 'watch failed');
   return { code: 'internal', message: 'an unexpected error; the log of status has it' };

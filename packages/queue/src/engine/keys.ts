@@ -20,6 +20,10 @@ export interface QueueKeys {
   job(id: string): string;
   log(id: string): string;
   output(id: string): string;
+  /** Ids of the jobs with this label, scored by creation time. A colon ends the kind, so the value may be any text. */
+  label(kind: string, value: string): string;
+  /** Stands while the queue has labels: where it is missing there is nothing to clear up. */
+  readonly labelled: string;
 }
 
 /** The queue's name as the engine knows it. */
@@ -44,6 +48,8 @@ export function queueKeys(prefix: string, queue: string): QueueKeys {
     job: (id) => base + id,
     log: (id) => `${base}${id}:logs`,
     output: (id) => `${base}${id}:output`,
+    label: (kind, value) => `${base}label:${kind}:${value}`,
+    labelled: `${base}labelled`,
   };
 }
 

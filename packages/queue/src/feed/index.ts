@@ -2,7 +2,10 @@ import { comparePositions, type JobEvent, queueOf } from '@spillway/contracts';
 import type { Redis } from 'ioredis';
 import { queueKeys } from '../engine/keys.ts';
 import { reportOthers } from '../engine/unavailable.ts';
+import { type BriefEvent, parseBrief } from './brief-event.ts';
 import { parseEvent, type StreamEntry } from './parse-event.ts';
+
+export type { BriefEvent } from './brief-event.ts';
 
 /** What happens to jobs, in the order in which it happened in each queue. */
 export interface Feed {
@@ -12,6 +15,11 @@ export interface Feed {
    * harmless. @throws the reader's error when Redis cannot be asked for the position.
    */
   follow(job: string): Promise<() => void>;
+  /**
+   * Follows every job of a queue from now on, under the same promise. `listener` hears state and progress of all of them,
+   * in stream order. Undone by calling the release, twice is harmless. @throws as `follow` does.
+   */
+  followQueue(queue: string, listener: QueueListener): Promise<() => void>;
   close(): Promise<void>;
 }
 
@@ -20,6 +28,13 @@ export interface FeedListener {
   onEvents(events: JobEvent[]): void;
   /** Continuity cannot be promised for these jobs: their history was trimmed or rolled back. Take new snapshots. */
   onGap(jobs: string[], why: string): void;
+}
+
+export interface QueueListener {
+  /** One call per read. */
+  onEvents(queue: string, events: BriefEvent[]): void;
+  /** Continuity cannot be promised for any job of this queue. */
+  onGap(queue: string, why: string): void;
 }
 
 /** Entries that one read asks for at most: large enough to catch up quickly, small enough to stay responsive. */
@@ -41,6 +56,8 @@ interface Followed {
   pos: string;
   /** How many follow each job. */
   jobs: Map<string, number>;
+  /** Who follows the queue as a whole. */
+  whole: Set<QueueListener>;
   /** Runs while nobody follows a job of the queue. */
   idle?: NodeJS.Timeout | undefined;
 }
@@ -95,6 +112,21 @@ class StreamFeed implements Feed {
     };
   }
 
+  async followQueue(queue: string, listener: QueueListener): Promise<() => void> {
+    if (this.#closed) return () => undefined;
+    const followed = await this.#open(queue);
+    clearTimeout(followed.idle);
+    // An object of its own, so that one listener may follow a queue twice.
+    const follower: QueueListener = {
+      onEvents: (...events) => listener.onEvents(...events),
+      onGap: (...gap) => listener.onGap(...gap),
+    };
+    followed.whole.add(follower);
+    return () => {
+      if (followed.whole.delete(follower)) this.#rest(queue, followed);
+    };
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     for (const { idle } of this.#queues.values()) clearTimeout(idle);
@@ -112,7 +144,7 @@ class StreamFeed implements Feed {
   }
 
   async #start(queue: string): Promise<Followed> {
-    const followed: Followed = { pos: await this.#lastPosition(queue), jobs: new Map() };
+    const followed: Followed = { pos: await this.#lastPosition(queue), jobs: new Map(), whole: new Set() };
     this.#queues.set(queue, followed);
     this.#wake();
     this.#loop ??= this.#run();
@@ -123,8 +155,14 @@ class StreamFeed implements Feed {
     const left = (followed.jobs.get(job) ?? 1) - 1;
     if (left > 0) followed.jobs.set(job, left);
     else followed.jobs.delete(job);
-    if (followed.jobs.size === 0 && !this.#closed)
-      followed.idle = setTimeout(() => this.#leave(queue, followed), LINGER_MS);
+    this.#rest(queue, followed);
+  }
+
+  /** Leaves a queue that nobody follows any more, a while later. */
+  #rest(queue: string, followed: Followed): void {
+    if (followed.jobs.size > 0 || followed.whole.size > 0 || this.#closed) return;
+    clearTimeout(followed.idle);
+    followed.idle = setTimeout(() => this.#leave(queue, followed), LINGER_MS);
   }
 
   #leave(queue: string, followed: Followed): void {
@@ -196,6 +234,12 @@ class StreamFeed implements Feed {
     const events = entries.flatMap((entry) => this.#parse(entry, followed));
     followed.pos = entries.at(-1)?.[0] ?? followed.pos;
     if (events.length > 0) this.#setup.listener.onEvents(events);
+    if (followed.whole.size > 0) this.#deliverWhole(queue, entries, followed);
+  }
+
+  #deliverWhole(queue: string, entries: StreamEntry[], followed: Followed): void {
+    const events = entries.flatMap((entry) => this.#parseBrief(entry));
+    if (events.length > 0) for (const listener of followed.whole) listener.onEvents(queue, events);
   }
 
   #parse(entry: StreamEntry, followed: Followed): JobEvent[] {
@@ -203,9 +247,22 @@ class StreamFeed implements Feed {
       const event = parseEvent(entry, (job) => followed.jobs.has(job));
       return event ? [event] : [];
     } catch (cause) {
-      this.#setup.onError(new Error(`skipped a malformed event at ${entry[0]}`, { cause }));
-      return [];
+      return this.#skip(entry, cause);
     }
+  }
+
+  #parseBrief(entry: StreamEntry): BriefEvent[] {
+    try {
+      const event = parseBrief(entry);
+      return event ? [event] : [];
+    } catch (cause) {
+      return this.#skip(entry, cause);
+    }
+  }
+
+  #skip(entry: StreamEntry, cause: unknown): [] {
+    this.#setup.onError(new Error(`skipped a malformed event at ${entry[0]}`, { cause }));
+    return [];
   }
 
   /** A stream whose first entry lies behind our position was trimmed past us; one that ends before it was rolled back. */
@@ -224,6 +281,7 @@ class StreamFeed implements Feed {
       followed.pos = last;
       const why = trimmed ? 'history was trimmed' : 'Redis came back with less data';
       this.#setup.listener.onGap([...followed.jobs.keys()], why);
+      for (const listener of followed.whole) listener.onGap(queue, why);
     }
   }
 

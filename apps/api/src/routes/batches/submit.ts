@@ -3,7 +3,7 @@ import { compileSchema } from '@spillway/runtime';
 import { Type } from 'typebox';
 import type { App } from '../../app.ts';
 import type { Services } from '../../services.ts';
-import { checkedType } from '../jobs/submit.ts';
+import { checkedType, tenantOf } from '../jobs/submit.ts';
 import { problems, scoped } from '../schema.ts';
 
 const schema = {
@@ -24,10 +24,11 @@ const check = compileSchema(SubmitRequest);
 export function submitBatch(app: App, { producer, catalogue, metrics }: Services): void {
   app.post('/v1/batches', { schema, config: scoped('submit') }, async (request, reply) => {
     const batch = producer.newBatch();
+    const tenant = tenantOf(request.caller);
     const submitOne = async (entry: unknown): Promise<BatchEntry> => {
       const { input, options, ...rest } = readEntry(entry);
       const type = await checkedType(catalogue, { input, ...rest });
-      const { id } = await producer.submit({ type, input, options, batch });
+      const { id } = await producer.submit({ type, input, options, batch, tenant });
       metrics.countSubmit(type);
       return { id };
     };
