@@ -25,6 +25,8 @@ export interface Access {
   mayWatch(target: SetTarget | OpsTarget): boolean;
   /** Whether it may send this job commands. */
   mayCommand(job: Guarded): boolean;
+  /** Whether it may connect as an operator, who sees queues and tenants whole. */
+  readonly isOperator: boolean;
   /** When it ends unless it is refreshed, in milliseconds since the epoch. Undefined for a key, which does not end. */
   readonly expiresAt?: number;
   /** The id of the token that it rests on. */
@@ -43,6 +45,7 @@ export function accessOfKey(caller: Caller): Access {
     maySeeById: () => reads,
     mayWatch: () => reads,
     mayCommand: () => controls,
+    isOperator: reads && controls,
     ended: () => undefined,
   };
 }
@@ -58,6 +61,7 @@ export function accessOfToken(token: Token, tokens: Pick<Tokens, 'ended'>): Acce
     mayWatch: (target) =>
       ('batch' in target && rights.batches.includes(target.batch)) ||
       ('tag' in target && rights.tags.includes(target.tag)),
+    isOperator: false,
     mayCommand: (job) => rights.may === 'command' && covers(rights, job),
     expiresAt,
     tokenId: id,

@@ -1,22 +1,34 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { SpillwayError, toProblem } from '@spillway/contracts';
 import { type Config, isOwnHost, type Keys, type Tokens } from '@spillway/runtime';
-import { accessOf } from './access.ts';
-import type { Jobs } from './live-socket.ts';
+import type { Socket } from 'socket.io';
+import { type Access, accessOf } from './access.ts';
 
-type Middleware = Parameters<Jobs['use']>[0];
+/** Serves any namespace: of a connection it needs this much. */
+type Middleware = (
+  socket: { handshake: Socket['handshake']; data: { access: Access } },
+  next: (error?: Error) => void,
+) => void;
 
 /**
  * Decides at every connect who may watch: a watch token, or a key with the scope `read` where keys are configured, and
- * pages of this site or of the allowed origins only. A refusal carries its problem document as `data`.
+ * pages of this site or of the allowed origins only; `operators` need a key with the scope `control` besides. A refusal
+ * carries its problem document as `data`.
  */
-export function makeAdmission({ keys, config, tokens }: { keys: Keys; config: Config; tokens: Tokens }): Middleware {
+export function makeAdmission(
+  { keys, config, tokens }: { keys: Keys; config: Config; tokens: Tokens },
+  who: 'watchers' | 'operators',
+): Middleware {
   return (socket, next) => {
     try {
       const { headers, auth } = socket.handshake;
       assertOwnPage(headers, keys, config);
       const token: unknown = auth.token;
-      socket.data.access = accessOf(typeof token === 'string' ? token : undefined, tokens);
+      const access = accessOf(typeof token === 'string' ? token : undefined, tokens);
+      if (who === 'operators' && !access.isOperator) {
+        throw new SpillwayError('forbidden', 'expected a key with the scopes read and control');
+      }
+      socket.data.access = access;
       next();
     } catch (error) {
       next(

@@ -1,11 +1,11 @@
 import { SpillwayError, toProblem } from '@spillway/contracts';
-import type { Jobs, LiveSocket } from './live-socket.ts';
+import type { LiveNamespace, LiveSocket } from './live-socket.ts';
 import type { LiveMetrics } from './metrics.ts';
 
 /** How many connections each caller has in this process, and whether it may have another. */
 export interface CallerLimit {
   /** Refuses a connect beyond the limit with `too_many_connections`; to be used after the caller is known. */
-  admit: Parameters<Jobs['use']>[0];
+  admit: Parameters<LiveNamespace['use']>[0];
   /** Counts a connection until it ends. */
   count(socket: LiveSocket): void;
 }

@@ -3,6 +3,7 @@ import { createCancel } from '@spillway/queue/cancel';
 import { closeRedis, connectRedis } from '@spillway/queue/connection';
 import { createFeed } from '@spillway/queue/feed';
 import { createReader } from '@spillway/queue/reader';
+import { createRegistry as createWorkerRegistry } from '@spillway/queue/registry';
 import { openTokenRecords } from '@spillway/queue/tokens';
 import {
   checkBind,
@@ -47,6 +48,7 @@ async function start({ config, logger }: ServiceSetup): Promise<RunningService> 
     relay,
     feed,
     reader: queueSnapshots(createReader({ redis, prefix }), metrics),
+    registry: createWorkerRegistry({ redis, prefix }),
     cancel: createCancel({ redis, prefix }),
     slowReaders,
     metrics,

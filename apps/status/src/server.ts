@@ -6,9 +6,11 @@ import {
   type ServerResponse,
 } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setRoom } from '@spillway/contracts';
 import type { Cancel } from '@spillway/queue/cancel';
 import type { Feed } from '@spillway/queue/feed';
 import type { Reader } from '@spillway/queue/reader';
+import type { Registry } from '@spillway/queue/registry';
 import type { Config, Keys, Logger, Readiness, Tokens } from '@spillway/runtime';
 import { Server } from 'socket.io';
 import { makeAdmission } from './admission.ts';
@@ -16,15 +18,19 @@ import { createCallerLimit } from './caller-limit.ts';
 import { obey } from './command.ts';
 import { type Connections, createConnections } from './connections.ts';
 import { endAll, sendAway } from './drain.ts';
-import { bufferedBytes, type Jobs, type LiveConnection, type LiveSocket } from './live-socket.ts';
+import { bufferedBytes, type LiveConnection, type LiveNamespace, type LiveSocket } from './live-socket.ts';
 import type { LiveMetrics } from './metrics.ts';
+import { serveOverview } from './ops.ts';
 import { limitRate } from './rate-limit.ts';
 import type { Relay } from './relay.ts';
 import { serveRequests } from './requests.ts';
+import { sendToRoom } from './room.ts';
+import { type AnySet, createSets, type SetOutlet } from './sets.ts';
 import { createPace, type SlowReaders } from './slow-readers.ts';
+import { readOpsTargets, readTargets } from './targets.ts';
 import { reviewTokens, serveRefresh } from './token-review.ts';
 import { guardUpgrades } from './upgrade.ts';
-import { serveWatches } from './watch.ts';
+import { serveWatches, type WatchSetup } from './watch.ts';
 
 export interface StatusSetup {
   keys: Keys;
@@ -33,6 +39,7 @@ export interface StatusSetup {
   relay: Relay;
   feed: Feed;
   reader: Reader;
+  registry: Registry;
   cancel: Cancel;
   slowReaders: SlowReaders;
   metrics: LiveMetrics;
@@ -69,20 +76,31 @@ export function createServer(setup: StatusSetup): StatusServer {
   const io = openSocketIo(http);
   guardUpgrades(http, io, { connections, metrics });
   io.engine.on('connection', (connection: LiveConnection) => limitRate(connection, metrics));
-  const jobs: Jobs = io.of('/jobs');
-  const callers = createCallerLimit(config.statusCallerConnections, metrics);
-  jobs.use(makeAdmission(setup));
-  jobs.use(callers.admit);
-  jobs.on('connection', (socket) => {
-    callers.count(socket);
-    serve(socket, setup, connections);
+  const jobs: LiveNamespace = io.of('/jobs');
+  const ops: LiveNamespace = io.of('/ops');
+  const sets = createSets({
+    ...setup,
+    outlet: setOutlet({ jobs, ops }, setup),
+    onError: (err) => setup.logger.warn({ err }, 'a watched set could not be read'),
   });
+  const callers = createCallerLimit(config.statusCallerConnections, metrics);
+  const open = (namespace: LiveNamespace, who: 'watchers' | 'operators', readTargets: WatchSetup['readTargets']) => {
+    namespace.use(makeAdmission(setup, who));
+    namespace.use(callers.admit);
+    namespace.on('connection', (socket) => {
+      callers.count(socket);
+      serve(socket, { ...setup, sets, readTargets }, connections);
+    });
+  };
+  open(jobs, 'watchers', readTargets);
+  open(ops, 'operators', readOpsTargets);
+  serveOverview(ops, setup);
   const stopReviews = reviewTokens(jobs);
   relay.to(jobs);
   metrics.watch({
     connections: () => connections.size,
-    watches: () => sum(jobs, ({ data }) => data.watched.size),
-    bufferedBytes: () => sum(jobs, ({ conn }) => bufferedBytes(conn)),
+    watches: () => sum([jobs, ops], ({ data }) => data.watched.size),
+    bufferedBytes: () => sum([jobs, ops], ({ conn }) => bufferedBytes(conn)),
   });
 
   return {
@@ -97,7 +115,7 @@ export function createServer(setup: StatusSetup): StatusServer {
       stopReviews();
       // From here on a new connection goes to another process: nobody listens.
       http.close();
-      await sendAway(jobs, { connections, stopMs: config.statusStopMs });
+      await sendAway([jobs, ops], { connections, stopMs: config.statusStopMs });
       await endAll(() => void io.close(), connections);
       http.closeAllConnections();
     },
@@ -119,7 +137,24 @@ function openSocketIo(http: HttpServer): Server {
   });
 }
 
-function serve(socket: LiveSocket, setup: StatusSetup, connections: Connections): void {
+/** Sets of `/ops` are heard there, the others in `/jobs`. */
+function setOutlet({ jobs, ops }: { jobs: LiveNamespace; ops: LiveNamespace }, setup: StatusSetup): SetOutlet {
+  const namespaceOf = (set: AnySet) => ('queue' in set || 'tenant' in set ? ops : jobs);
+  return {
+    frame: (set, frame) => sendToRoom(namespaceOf(set), setRoom(set), { frame, set }, setup),
+    resync(set, why) {
+      const namespace = namespaceOf(set);
+      setup.metrics.resyncs.inc({ reason: 'gap' }, namespace.adapter.rooms.get(setRoom(set))?.size ?? 0);
+      namespace.to(setRoom(set)).emit('resync', { targets: [set], why });
+    },
+  };
+}
+
+function serve(
+  socket: LiveSocket,
+  setup: StatusSetup & Pick<WatchSetup, 'sets' | 'readTargets'>,
+  connections: Connections,
+): void {
   socket.data.watched = new Map();
   socket.data.pace = createPace();
   const serveRequest = serveRequests(socket, setup);
@@ -135,9 +170,9 @@ function serve(socket: LiveSocket, setup: StatusSetup, connections: Connections)
   });
 }
 
-function sum(jobs: Jobs, figure: (socket: LiveSocket) => number): number {
+function sum(namespaces: readonly LiveNamespace[], figure: (socket: LiveSocket) => number): number {
   let total = 0;
-  for (const socket of jobs.sockets.values()) total += figure(socket);
+  for (const { sockets } of namespaces) for (const socket of sockets.values()) total += figure(socket);
   return total;
 }
 

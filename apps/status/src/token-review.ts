@@ -2,7 +2,7 @@ import { type RefreshReply, SpillwayError } from '@spillway/contracts';
 import type { Reader } from '@spillway/queue/reader';
 import type { Tokens } from '@spillway/runtime';
 import { type Access, accessOf, mayWatchTarget } from './access.ts';
-import { type Jobs, type LiveSocket, leave } from './live-socket.ts';
+import { type LiveNamespace, type LiveSocket, leave } from './live-socket.ts';
 import type { Serve } from './requests.ts';
 
 type Setup = { tokens: Tokens; reader: Reader };
@@ -11,7 +11,7 @@ type Setup = { tokens: Tokens; reader: Reader };
 const REVIEW_EVERY_MS = 1000;
 
 /** Ends watches whose token has expired or was revoked. Returns the stop. */
-export function reviewTokens(jobs: Jobs): () => void {
+export function reviewTokens(jobs: LiveNamespace): () => void {
   const timer = setInterval(() => {
     for (const socket of jobs.sockets.values()) endWhatHasEnded(socket);
   }, REVIEW_EVERY_MS);

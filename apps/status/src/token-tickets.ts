@@ -28,6 +28,7 @@ export async function accessOfTicket(
     maySeeById: (id) => id === job,
     mayWatch: () => false,
     mayCommand: () => false,
+    isOperator: false,
     ...(token && { expiresAt: token.expiresAt, tokenId: token.id }),
     ended,
   };

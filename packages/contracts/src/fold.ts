@@ -31,6 +31,8 @@ export function applyEvent(held: WatchedJob, event: JobEvent): WatchedJob {
     }
     case 'removed':
       return { ...held, cursor, removed: true };
+    case 'joined':
+      return applySnapshot(held, event.snapshot);
   }
 }
 

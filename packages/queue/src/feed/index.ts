@@ -3,8 +3,11 @@ import type { Redis } from 'ioredis';
 import { epochOf } from '../engine/epoch.ts';
 import { queueKeys } from '../engine/keys.ts';
 import { isPassing } from '../engine/unavailable.ts';
+import { type BriefEvent, parseBrief } from './brief-event.ts';
 import { type Ends, findGap, type Mark, readEnds } from './continuity.ts';
 import { parseEvent, type StreamEntry } from './parse-event.ts';
+
+export type { BriefEvent } from './brief-event.ts';
 
 /** What happens to jobs, in the order in which it happened in each queue. */
 export interface Feed {
@@ -14,6 +17,11 @@ export interface Feed {
    * harmless. @throws the reader's error when Redis cannot be asked for the position.
    */
   follow(job: string): Promise<() => void>;
+  /**
+   * Follows every job of a queue from now on, under the same promise. `listener` hears state and progress of all of them,
+   * in stream order. Undone by calling the release, twice is harmless. @throws as `follow` does.
+   */
+  followQueue(queue: string, listener: QueueListener): Promise<() => void>;
   close(): Promise<void>;
 }
 
@@ -25,6 +33,13 @@ export interface FeedListener {
    * snapshots. Events that were heard before and still wait somewhere must be passed on before this, or be dropped.
    */
   onGap(jobs: string[], why: string): void;
+}
+
+export interface QueueListener {
+  /** One call per read. */
+  onEvents(queue: string, events: BriefEvent[]): void;
+  /** Continuity cannot be promised for any job of this queue. */
+  onGap(queue: string, why: string): void;
 }
 
 /** Entries that one read asks for at most: large enough to catch up quickly, small enough to stay responsive. */
@@ -45,10 +60,13 @@ const LINGER_MS = 5000;
 const NUDGE_MS = 10;
 
 interface Followed {
+  readonly queue: string;
   readonly key: string;
   mark: Mark;
   /** How many follow each job. */
   readonly jobs: Map<string, number>;
+  /** Who follows the queue as a whole. */
+  readonly whole: Set<QueueListener>;
   /** Set while something that is no stream has the key; the other queues are read on. */
   unreadable: boolean;
   /** Runs while nobody follows a job of the queue. */
@@ -124,6 +142,21 @@ class StreamFeed implements Feed {
     };
   }
 
+  async followQueue(queue: string, listener: QueueListener): Promise<() => void> {
+    if (this.#closed) return () => undefined;
+    const followed = await this.#open(queue);
+    clearTimeout(followed.idle);
+    // An object of its own, so that one listener may follow a queue twice.
+    const follower: QueueListener = {
+      onEvents: (...events) => listener.onEvents(...events),
+      onGap: (...gap) => listener.onGap(...gap),
+    };
+    followed.whole.add(follower);
+    return () => {
+      if (followed.whole.delete(follower)) this.#rest(queue, followed);
+    };
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     for (const { idle } of this.#queues.values()) clearTimeout(idle);
@@ -147,7 +180,7 @@ class StreamFeed implements Feed {
     const { events: key } = queueKeys(prefix, queue);
     const ends = await readEnds(commands, key);
     const mark = markAt(ends, await epochOf(commands));
-    const followed: Followed = { key, mark, jobs: new Map(), unreadable: false };
+    const followed: Followed = { queue, key, mark, jobs: new Map(), whole: new Set(), unreadable: false };
     if (this.#closed) return followed;
     this.#queues.set(queue, followed);
     this.#wake();
@@ -159,8 +192,14 @@ class StreamFeed implements Feed {
     const left = (followed.jobs.get(job) ?? 1) - 1;
     if (left > 0) followed.jobs.set(job, left);
     else followed.jobs.delete(job);
-    if (followed.jobs.size === 0 && !this.#closed)
-      followed.idle = setTimeout(() => this.#leave(queue, followed), LINGER_MS);
+    this.#rest(queue, followed);
+  }
+
+  /** Leaves a queue that nobody follows any more, a while later. */
+  #rest(queue: string, followed: Followed): void {
+    if (followed.jobs.size > 0 || followed.whole.size > 0 || this.#closed) return;
+    clearTimeout(followed.idle);
+    followed.idle = setTimeout(() => this.#leave(queue, followed), LINGER_MS);
   }
 
   #leave(queue: string, followed: Followed): void {
@@ -241,19 +280,27 @@ class StreamFeed implements Feed {
     }
   }
 
-  #deliver({ mark, jobs }: Followed, entries: readonly StreamEntry[]): void {
-    const events: JobEvent[] = [];
+  #deliver(followed: Followed, entries: readonly StreamEntry[]): void {
+    const { queue, mark, jobs, whole } = followed;
+    const events = jobs.size > 0 ? this.#parse(entries, (entry) => parseEvent(entry, jobs)) : [];
+    const brief = whole.size > 0 ? this.#parse(entries, parseBrief) : [];
+    mark.pos = entries.at(-1)?.[0] ?? mark.pos;
+    if (mark.added !== undefined) mark.added += entries.length;
+    if (events.length > 0) this.#setup.listener.onEvents(events);
+    if (brief.length > 0) for (const listener of whole) listener.onEvents(queue, brief);
+  }
+
+  #parse<T>(entries: readonly StreamEntry[], parse: (entry: StreamEntry) => T | undefined): T[] {
+    const events: T[] = [];
     for (const entry of entries) {
       try {
-        const event = parseEvent(entry, jobs);
+        const event = parse(entry);
         if (event) events.push(event);
       } catch (cause) {
         this.#setup.onError(new Error(`skipped a malformed event at ${entry[0]}`, { cause }));
       }
     }
-    mark.pos = entries.at(-1)?.[0] ?? mark.pos;
-    if (mark.added !== undefined) mark.added += entries.length;
-    if (events.length > 0) this.#setup.listener.onEvents(events);
+    return events;
   }
 
   /** Compares every followed stream with how far it was read, and declares what is missing. */
@@ -279,6 +326,7 @@ class StreamFeed implements Feed {
     if (!why) return;
     queue.mark = markAt(ends, epoch);
     if (queue.jobs.size > 0) this.#setup.listener.onGap([...queue.jobs.keys()], why);
+    for (const listener of queue.whole) listener.onGap(queue.queue, why);
   }
 
   /** One key that is no stream would fail every read, of all queues. */

@@ -3,7 +3,7 @@ import { compileSchema } from '@spillway/runtime';
 import { Type } from 'typebox';
 import type { App } from '../../app.ts';
 import type { Services } from '../../services.ts';
-import { checkedType } from '../jobs/submit.ts';
+import { checkedType, tenantOf } from '../jobs/submit.ts';
 import { problems, scoped } from '../schema.ts';
 import { watchGrant } from '../tokens/mint.ts';
 
@@ -26,10 +26,11 @@ export function submitBatch(app: App, { producer, catalogue, metrics, tokens }: 
   app.post('/v1/batches', { schema, config: scoped('submit') }, async (request, reply) => {
     const batch = producer.newBatch();
     const watch = watchGrant(tokens, request, { batches: [batch] });
+    const tenant = tenantOf(request.caller);
     const submitOne = async (entry: unknown): Promise<BatchEntry> => {
       const { input, options, ...rest } = readEntry(entry);
       const type = await checkedType(catalogue, { input, ...rest });
-      const { id } = await producer.submit({ type, input, options, batch });
+      const { id } = await producer.submit({ type, input, options, batch, tenant });
       metrics.countSubmit(type);
       return { id };
     };

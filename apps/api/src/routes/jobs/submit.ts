@@ -1,4 +1,5 @@
 import { isFinal, type Job, type JobType, type Links, SpillwayError, SubmitRequest } from '@spillway/contracts';
+import { type Caller, OPEN_CALLER } from '@spillway/runtime';
 import { Type } from 'typebox';
 import type { App } from '../../app.ts';
 import type { Catalogue } from '../../catalogue.ts';
@@ -33,7 +34,7 @@ export function submitJob(app: App, { producer, catalogue, metrics, waitForEnd, 
     const waitS = readPrefer(request.headers.prefer);
     const type = await checkedType(catalogue, request.body);
     tokens.assertReady();
-    const submitted = await producer.submit({ type, input, options });
+    const submitted = await producer.submit({ type, input, options, tenant: tenantOf(request.caller) });
     metrics.countSubmit(type);
     const job = waitS > 0 ? await waitForEnd(submitted.id, waitS * 1000) : submitted;
     if (waitS > 0) reply.header('preference-applied', `wait=${waitS}`);
@@ -57,6 +58,11 @@ export async function checkedType(catalogue: Catalogue, { type: name, input = {}
     `the input does not fit ${name}: ${errors.map(({ message }) => message).join('; ')}`,
     { errors },
   );
+}
+
+/** The name that a job is filed under. Where no keys are configured there are no tenants, and jobs need no index of them. */
+export function tenantOf(caller: Caller | undefined): string | undefined {
+  return caller === OPEN_CALLER ? undefined : caller?.name;
 }
 
 function linksOf({ id }: Job): Links {
