@@ -95,7 +95,8 @@ export class AllQueues {
     };
     try {
       await this.#look();
-      this.#timer ??= setInterval(() => this.#look().catch(this.#onError), LOOK_MS);
+      // Unreferenced: it keeps no process alive that has nothing else to do.
+      this.#timer ??= setInterval(() => this.#look().catch(this.#onError), LOOK_MS).unref();
       return release;
     } catch (error) {
       release();
