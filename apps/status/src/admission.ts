@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import { SpillwayError, toProblem } from '@spillway/contracts';
 import { type Config, isOwnHost, type Keys, mayUse } from '@spillway/runtime';
 import type { Socket } from 'socket.io';
@@ -27,15 +28,7 @@ export function makeAdmission({ keys, config }: { keys: Keys; config: Config }):
 
 /** @throws SpillwayError `unauthorized`, `forbidden` */
 function admit({ headers, auth }: Socket['handshake'], keys: Keys, config: Config): Access {
-  const { origin } = headers;
-  // api forwards with its own Host, and says in X-Forwarded-Host which one the browser asked for.
-  const host = headers['x-forwarded-host'] ?? headers.host;
-  if (origin && !config.origins.includes(origin) && !isHostOf(origin, host)) {
-    throw new SpillwayError('forbidden', `expected a page of this site or of SPILLWAY_ORIGINS, got one of ${origin}`);
-  }
-  if (!keys.required && !isOwnHost(String(host), config)) {
-    throw new SpillwayError('forbidden', `expected a Host header that names this service, got ${host}`);
-  }
+  assertOwnPage(headers, keys, config);
   const token: unknown = auth.token;
   const caller = keys.verify(typeof token === 'string' ? token : undefined);
   if (!caller)
@@ -45,6 +38,25 @@ function admit({ headers, auth }: Socket['handshake'], keys: Keys, config: Confi
     );
   if (!mayUse(caller, 'read')) throw new SpillwayError('forbidden', 'expected a key with the scope read');
   return accessOfKey(caller);
+}
+
+/**
+ * Pages of this site and of the allowed origins only; while no keys are set, under this service's own names only.
+ * @throws SpillwayError `forbidden`
+ */
+export function assertOwnPage(headers: IncomingHttpHeaders, keys: Keys, config: Config): void {
+  const { origin, host = '', 'x-forwarded-host': forwarded } = headers;
+  // A proxy in front may ask under its own Host, and say in X-Forwarded-Host which one the browser asked for.
+  if (origin && !config.origins.includes(origin) && !isHostOf(origin, forwarded ?? host)) {
+    throw new SpillwayError('forbidden', `expected a page of this site or of SPILLWAY_ORIGINS, got one of ${origin}`);
+  }
+  // Unlike Host, a page's script can set the other header, so it must never be what lets a request in.
+  const foreign = [host, ...(forwarded === undefined ? [] : [String(forwarded)])].find(
+    (name) => !isOwnHost(name, config),
+  );
+  if (!keys.required && foreign !== undefined) {
+    throw new SpillwayError('forbidden', `expected a Host header that names this service, got ${foreign}`);
+  }
 }
 
 function isHostOf(origin: string, host: string | string[] | undefined): boolean {

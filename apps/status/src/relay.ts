@@ -10,6 +10,15 @@ import type { Jobs } from './server.ts';
 export interface Relay extends FeedListener {
   /** Where to send; to be called once, before the feed follows anything. */
   to(namespace: Jobs): void;
+  /** Sends a room's frames to somebody who is no Socket.IO connection, until the release is called; twice is harmless. */
+  subscribe(room: string, subscriber: Subscriber): () => void;
+}
+
+/** Must not throw and not change what it is given: others get the same frame. */
+export interface Subscriber {
+  frame(events: JobEvent[]): void;
+  /** Continuity cannot be promised: take a new snapshot. */
+  resync(why: string): void;
 }
 
 /** How long a frame is gathered: three times faster than an eye that reads, and a twentieth of the writes of a busy job. */
@@ -19,9 +28,12 @@ export function createRelay(): Relay {
   let namespace: Jobs | undefined;
   let timer: NodeJS.Timeout | undefined;
   const frames = new Map<string, JobEvent[]>();
+  const subscribers = new Map<string, Set<Subscriber>>();
 
   function send(job: string, frame: JobEvent[]): void {
-    namespace?.to(jobRoom(job)).emit('events', frame);
+    const room = jobRoom(job);
+    namespace?.to(room).emit('events', frame);
+    for (const subscriber of subscribers.get(room) ?? []) subscriber.frame(frame);
   }
 
   function flush(): void {
@@ -33,6 +45,14 @@ export function createRelay(): Relay {
   return {
     to(jobs) {
       namespace = jobs;
+    },
+    subscribe(room, subscriber) {
+      const others = subscribers.get(room) ?? new Set();
+      subscribers.set(room, others.add(subscriber));
+      return () => {
+        others.delete(subscriber);
+        if (others.size === 0 && subscribers.get(room) === others) subscribers.delete(room);
+      };
     },
     onEvents(events) {
       for (const event of events) {
@@ -49,7 +69,10 @@ export function createRelay(): Relay {
       if (frames.size > 0) timer ??= setTimeout(flush, FRAME_MS);
     },
     onGap(jobs, why) {
-      for (const job of jobs) namespace?.to(jobRoom(job)).emit('resync', { targets: [{ job }], why });
+      for (const job of jobs) {
+        namespace?.to(jobRoom(job)).emit('resync', { targets: [{ job }], why });
+        for (const subscriber of subscribers.get(jobRoom(job)) ?? []) subscriber.resync(why);
+      }
     },
   };
 }

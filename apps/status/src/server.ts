@@ -9,6 +9,9 @@ import { type DefaultEventsMap, type Namespace, Server } from 'socket.io';
 import type { Access } from './access.ts';
 import { makeAdmission } from './admission.ts';
 import type { Relay } from './relay.ts';
+import { createEventStreams, type EventStreams } from './sse.ts';
+import { makeAuthorize } from './sse-access.ts';
+import { jobOfEvents } from './sse-request.ts';
 import { serveWatches } from './watch.ts';
 
 /** What a connection carries. */
@@ -33,7 +36,7 @@ export interface StatusSetup {
 export interface StatusServer {
   /** Resolves with the address once it listens; rejects when the port is taken. */
   listen(port: number, host: string): Promise<string>;
-  /** Disconnects everybody and stops listening. */
+  /** Ends all streams, disconnects everybody and stops listening. */
   close(): Promise<void>;
 }
 
@@ -42,8 +45,9 @@ const MESSAGE_MAX_BYTES = 32_768;
 
 /** Builds the live server, not listening yet. */
 export function createServer(setup: StatusSetup): StatusServer {
+  const streams = createEventStreams({ ...setup, authorize: makeAuthorize(setup) });
   const http = createHttpServer((request, response) => {
-    answer(request, response, setup).catch((err: unknown) => setup.logger.error({ err }, 'request failed'));
+    answer(request, response, setup, streams).catch((err: unknown) => setup.logger.error({ err }, 'request failed'));
   });
   const io = new Server(http, {
     // Without HTTP polling any instance can serve any client, so no balancer needs sticky sessions.
@@ -69,16 +73,21 @@ export function createServer(setup: StatusSetup): StatusServer {
       return `http://${host.includes(':') ? `[${host}]` : host}:${bound}`;
     },
     async close() {
+      await streams.close();
       await io.close();
     },
   };
 }
 
 async function answer(
-  { url }: IncomingMessage,
+  request: IncomingMessage,
   response: ServerResponse,
   { readiness, metrics }: StatusSetup,
+  streams: EventStreams,
 ): Promise<void> {
+  const { url } = request;
+  const job = jobOfEvents(url);
+  if (job !== undefined) return streams.answer(request, response, job);
   switch (url?.split('?')[0]) {
     case '/healthz':
       return reply(response, 200, 'application/json', JSON.stringify({ ok: true }));
@@ -93,7 +102,7 @@ async function answer(
         response,
         404,
         'text/plain',
-        'This is status: connect to /socket.io/ here, or ask api for everything else.\n',
+        'This is status: connect to /socket.io/ or read /v1/jobs/<id>/events here, or ask api for everything else.\n',
       );
   }
 }

@@ -10,6 +10,7 @@ export const ERRORS = {
   unauthorized: { status: 401, retryable: false, title: 'A valid key is needed' },
   forbidden: { status: 403, retryable: false, title: 'The key lacks the scope for this' },
   not_found: { status: 404, retryable: false, title: 'There is no such thing here' },
+  method_not_allowed: { status: 405, retryable: false, title: 'The address does not take this method' },
   unknown_type: { status: 404, retryable: true, title: 'No worker has registered this job type' },
   unknown_queue: { status: 404, retryable: true, title: 'No worker has registered this queue' },
   job_not_found: { status: 404, retryable: false, title: 'There is no such job, or it is no longer kept' },

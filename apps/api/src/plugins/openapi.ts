@@ -10,6 +10,7 @@ import {
   OutputPage,
   Problem,
   QueueInfo,
+  SnapshotPage,
   SubmitReply,
   WorkerInfo,
 } from '@spillway/contracts';
@@ -27,6 +28,7 @@ const SHARED = [
   OutputPage,
   Problem,
   QueueInfo,
+  SnapshotPage,
   SubmitReply,
   WorkerInfo,
 ];
