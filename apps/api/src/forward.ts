@@ -26,16 +26,23 @@ type Handler = (request: FastifyRequest, reply: FastifyReply) => Promise<void>;
  * `unavailable` where status stays away; streams end when the app closes.
  */
 export function createForward(app: App, statusUrl: string): Handler {
-  const open = new Set<IncomingMessage>();
+  const open = new Set<AbortController>();
   app.addHook('preClose', async () => {
-    for (const answer of open) answer.destroy();
+    for (const left of open) left.abort();
   });
   return async ({ raw, id }, reply) => {
     const left = new AbortController();
-    reply.raw.once('close', () => left.abort());
+    open.add(left);
+    reply.raw.once('close', () => {
+      open.delete(left);
+      left.abort();
+    });
     const headers = { ...withoutHops(raw.headers), 'x-request-id': id };
-    const answer = await ask(statusUrl, raw.url ?? '', headers, left.signal);
-    open.add(answer);
+    const answer = await ask(statusUrl, raw.url ?? '', headers, left.signal).catch((error: unknown) => {
+      // A connection that is kept after its answer would hold up a stop that has begun.
+      if (left.signal.aborted) reply.header('connection', 'close');
+      throw error;
+    });
     reply.hijack();
     reply.raw.writeHead(answer.statusCode ?? 502, {
       ...(reply.getHeaders() as OutgoingHttpHeaders),
@@ -43,12 +50,11 @@ export function createForward(app: App, statusUrl: string): Handler {
     });
     reply.raw.flushHeaders();
     // Streams are cut all the time, at either end; the other end is then cut too, and the reader asks again.
-    await pipeline(answer, reply.raw).catch(() => undefined);
-    open.delete(answer);
+    await pipeline(answer, reply.raw, { signal: left.signal }).catch(() => undefined);
   };
 }
 
-/** @throws SpillwayError `unavailable` when status cannot be reached for a while, or the client has left. */
+/** @throws SpillwayError `unavailable` when status cannot be reached for a while, or the client has left, or api stops. */
 async function ask(
   statusUrl: string,
   path: string,
@@ -69,7 +75,7 @@ async function ask(
           },
         );
     }
-    await sleep(PAUSE_MS);
+    await sleep(PAUSE_MS, undefined, { signal: left }).catch(() => undefined);
   }
 }
 

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import type { ClientToServer, ServerToClient } from '@spillway/contracts';
 import type { Feed } from '@spillway/queue/feed';
 import type { Reader } from '@spillway/queue/reader';
-import type { Config, Keys, Logger, Readiness, Registry } from '@spillway/runtime';
+import { type Config, Gauge, type Keys, type Logger, type Readiness, type Registry } from '@spillway/runtime';
 import { type DefaultEventsMap, type Namespace, Server } from 'socket.io';
 import type { Access } from './access.ts';
 import { makeAdmission } from './admission.ts';
@@ -46,6 +46,14 @@ const MESSAGE_MAX_BYTES = 32_768;
 /** Builds the live server, not listening yet. */
 export function createServer(setup: StatusSetup): StatusServer {
   const streams = createEventStreams({ ...setup, authorize: makeAuthorize(setup) });
+  new Gauge({
+    name: 'spillway_event_streams',
+    help: 'Streams of Server-Sent Events that are open.',
+    registers: [setup.metrics],
+    collect() {
+      this.set(streams.size);
+    },
+  });
   const http = createHttpServer((request, response) => {
     answer(request, response, setup, streams).catch((err: unknown) => setup.logger.error({ err }, 'request failed'));
   });

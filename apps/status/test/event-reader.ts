@@ -53,7 +53,7 @@ export async function readEvents(base: string, path: string, options: ReadOption
     response.once('error', () => resolve('cut'));
     response.once('close', () => resolve('cut'));
   });
-  const cut = () => response.destroy();
+  const cut = () => void response.destroy();
   return { response, messages, text: () => text, over, cut, [Symbol.asyncDispose]: async () => cut() };
 }
 

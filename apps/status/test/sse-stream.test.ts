@@ -50,14 +50,14 @@ function createScript() {
 type Script = ReturnType<typeof createScript>;
 
 /** The streams of that one job on a port of their own. */
-async function serve(script: Script, limits: EventStreamsSetup['limits'] = {}) {
+async function serve(script: Script, limits: EventStreamsSetup['limits'] = {}, maySee = true) {
   const unread: number[] = [];
   const errors: unknown[] = [];
   const streams = createEventStreams({
     relay: script.relay,
     reader: script,
     feed: { follow: async () => () => undefined },
-    authorize: async () => accessOfKey(OPEN_CALLER),
+    authorize: async () => ({ ...accessOfKey(OPEN_CALLER), maySee: () => maySee }),
     config: { origins: [] },
     logger: { error: (what: unknown) => errors.push(what) } as unknown as Logger,
     limits,
@@ -198,22 +198,14 @@ test('beyond the limit, and once it stops, a process opens no more streams', asy
 });
 
 test('a job that the asker may not see is answered as one that does not exist', async () => {
-  const script = createScript();
-  const streams = createEventStreams({
-    relay: script.relay,
-    reader: script,
-    feed: { follow: async () => () => undefined },
-    authorize: async () => ({ ...accessOfKey(OPEN_CALLER), maySee: () => false }),
-    config: { origins: [] },
-    logger: console as unknown as Logger,
-  });
-  const server = createServer((request, response) => void streams.answer(request, response, ID));
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  await using server = await serve(createScript(), {}, false);
   for (const path of [PATH, `${PATH}?wait=0`]) {
-    const reader = await readEvents(url, path);
-    await reader.over;
-    expect(JSON.parse(reader.text())).toMatchObject({ status: 404, code: 'job_not_found' });
+    const reader = await readEvents(server.url, path);
+    expect(await reader.over).toBe('ended');
+    expect(JSON.parse(reader.text())).toMatchObject({
+      status: 404,
+      code: 'job_not_found',
+      detail: `expected the id of a stored job, got "${ID}"`,
+    });
   }
-  await new Promise((resolve) => server.close(resolve));
 });

@@ -144,6 +144,19 @@ test('a job that is removed says so, and is then unknown', async () => {
   expect(again.response.statusCode).toBe(404);
 });
 
+test.each(['status', 'api'])('a reader that leaves %s is forgotten by status', async (way) => {
+  const openStreams = async () => {
+    const { body } = await call<string>(spillway.status.url, 'GET', '/metrics');
+    return Number(/^spillway_event_streams\{[^}]*\} (\d+)/m.exec(body)?.[1]);
+  };
+  const id = await submit('demo.noop', {}, { delayMs: 60_000 });
+  await until('the readers of other tests to be gone', async () => (await openStreams()) === 0);
+  const readers = await Promise.all(numbers(3).map(() => readEvents(addressOf(way), eventsOf(id))));
+  expect(await openStreams()).toBe(3);
+  for (const reader of readers) reader.cut();
+  await until('nobody', async () => (await openStreams()) === 0);
+});
+
 test('200 streams at once each have the whole truth', async () => {
   const ids = await Promise.all(numbers(20).map(() => submit('demo.steps', { steps: 10, stepMs: 50 })));
   const streams = numbers(200).map((n) => readEvents(spillway.url, eventsOf(ids[n % 20] ?? '')));
@@ -231,9 +244,15 @@ test('a status that stops ends its streams and is gone; api then answers 503 unt
   expect(again.response.statusCode).toBe(200);
 });
 
-test('an api that stops does not wait for its streams', async () => {
-  await using own = await startSpillway({ workers: 1 });
-  await using reader = await readEvents(own.url, eventsOf(await submit('demo.noop', {}, { delayMs: 60_000 }, own.url)));
-  expect(await own.api.stop('SIGTERM')).toEqual({ code: 0, signal: null });
+test('an api that stops waits neither for its streams nor for a status that is away', async () => {
+  const id = await submit('demo.noop', {}, { delayMs: 60_000 });
+  const start = (status: string) => startService('api', { ...spillway.env, SPILLWAY_STATUS_URL: status });
+  await using streaming = await start(spillway.status.url);
+  await using lonely = await start('http://127.0.0.1:1');
+  await using reader = await readEvents(streaming.url, eventsOf(id));
+  const held = call(lonely.url, 'GET', eventsOf(id)).catch((error: Error) => error);
+  await call(lonely.url, 'GET', '/healthz');
+  for (const api of [streaming, lonely]) expect(await api.stop('SIGTERM')).toEqual({ code: 0, signal: null });
   expect(await reader.over).toBe('cut');
+  await held;
 });
