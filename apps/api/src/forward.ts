@@ -67,13 +67,7 @@ async function ask(
       return await send(statusUrl, path, headers, left);
     } catch (cause) {
       if (left.aborted || Date.now() >= deadline)
-        throw new SpillwayError(
-          'unavailable',
-          'expected status to answer, got no connection; it may be starting anew',
-          {
-            cause,
-          },
-        );
+        throw new SpillwayError('unavailable', 'expected status to answer, got no connection', { cause });
     }
     await sleep(PAUSE_MS, undefined, { signal: left }).catch(() => undefined);
   }

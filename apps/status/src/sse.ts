@@ -30,7 +30,7 @@ const LIMITS = {
   /** Half of the time after which common proxies cut a silent connection, and less. */
   heartbeatMs: 15_000,
   stuckMs: 30_000,
-  /** Streams in one process; each is a connection and some 10 KB. */
+  /** Streams in one process; each is a connection and about 20 KB. */
   streams: 10_000,
   /** How long a reader may take to read the end when the process stops. */
   stopMs: 1000,

@@ -50,17 +50,18 @@ function createScript() {
 type Script = ReturnType<typeof createScript>;
 
 /** The streams of that one job on a port of their own. */
-async function serve(script: Script, limits: EventStreamsSetup['limits'] = {}, maySee = true) {
+async function serve(script: Script, limits: EventStreamsSetup['limits'] = {}, other: Partial<EventStreamsSetup> = {}) {
   const unread: number[] = [];
   const errors: unknown[] = [];
   const streams = createEventStreams({
     relay: script.relay,
     reader: script,
     feed: { follow: async () => () => undefined },
-    authorize: async () => ({ ...accessOfKey(OPEN_CALLER), maySee: () => maySee }),
+    authorize: async () => accessOfKey(OPEN_CALLER),
     config: { origins: [] },
     logger: { error: (what: unknown) => errors.push(what) } as unknown as Logger,
     limits,
+    ...other,
   });
   const server = createServer((request, response) => {
     const sampling = setInterval(() => unread.push(response.writableLength), 5);
@@ -198,7 +199,11 @@ test('beyond the limit, and once it stops, a process opens no more streams', asy
 });
 
 test('a job that the asker may not see is answered as one that does not exist', async () => {
-  await using server = await serve(createScript(), {}, false);
+  await using server = await serve(
+    createScript(),
+    {},
+    { authorize: async () => ({ ...accessOfKey(OPEN_CALLER), maySee: () => false }) },
+  );
   for (const path of [PATH, `${PATH}?wait=0`]) {
     const reader = await readEvents(server.url, path);
     expect(await reader.over).toBe('ended');
@@ -208,4 +213,21 @@ test('a job that the asker may not see is answered as one that does not exist', 
       detail: `expected the id of a stored job, got "${ID}"`,
     });
   }
+});
+
+test('while Redis is away no stream begins', async () => {
+  const follow = () => Promise.reject(new Error('Connection is closed.'));
+  await using server = await serve(createScript(), {}, { feed: { follow } });
+  await using reader = await readEvents(server.url, PATH);
+  expect(reader.response).toMatchObject({ statusCode: 503, headers: { 'retry-after': '1' } });
+});
+
+test('an error that nobody expected is logged, and tells the asker nothing of itself', async () => {
+  const authorize = () => Promise.reject(new TypeError('secret'));
+  await using server = await serve(createScript(), {}, { authorize });
+  const reader = await readEvents(server.url, PATH);
+  expect(await reader.over).toBe('ended');
+  expect(JSON.parse(reader.text())).toMatchObject({ status: 500, code: 'internal' });
+  expect(reader.text()).not.toContain('secret');
+  expect(server.errors).toMatchObject([{ err: expect.any(TypeError) }]);
 });
