@@ -4,11 +4,17 @@ import { bearerOf, type Config, type Keys, mayUse } from '@spillway/runtime';
 import { type Access, accessOfKey } from './access.ts';
 import { assertOwnPage } from './admission.ts';
 
+/** A right that may end while a stream runs. */
+export interface StreamAccess extends Access {
+  /** Why it has ended; absent where it cannot. Asked about every second. */
+  ended?(): SpillwayError | undefined;
+}
+
 /**
  * Decides what the sender of a request may see. Asked once for each request, before anything is looked up.
  * @throws SpillwayError `unauthorized`, `forbidden`
  */
-export type Authorize = (request: IncomingMessage, query: EventsQuery) => Promise<Access>;
+export type Authorize = (request: IncomingMessage, query: EventsQuery) => Promise<StreamAccess>;
 
 export function makeAuthorize({ keys, config }: { keys: Keys; config: Config }): Authorize {
   return async ({ headers }) => {

@@ -3,7 +3,7 @@ import { type Cursor, ERRORS, type Snapshot, type SnapshotPage, SpillwayError, t
 import type { Feed } from '@spillway/queue/feed';
 import type { Config, Logger } from '@spillway/runtime';
 import type { Access } from './access.ts';
-import type { Authorize } from './sse-access.ts';
+import type { Authorize, StreamAccess } from './sse-access.ts';
 import { formatId, type Standing, standingAt } from './sse-message.ts';
 import { readEventsRequest } from './sse-request.ts';
 import { EventStream, type StreamSetup, snapshotAfter } from './sse-stream.ts';
@@ -32,6 +32,8 @@ const LIMITS = {
   stuckMs: 30_000,
   /** Streams in one process; each is a connection and about 20 KB. */
   streams: 10_000,
+  /** Between two looks at whether a reader may still read. */
+  accessMs: 1000,
   /** How long a reader may take to read the end when the process stops. */
   stopMs: 1000,
 };
@@ -41,8 +43,12 @@ const GIVEN_ID = /^[\w.:-]{1,64}$/;
 export function createEventStreams(setup: EventStreamsSetup): EventStreams {
   const { config, logger } = setup;
   const limits = { ...LIMITS, ...setup.limits };
-  const open = new Map<ServerResponse, EventStream | undefined>();
+  const open = new Map<ServerResponse, { stream: EventStream; access: StreamAccess } | undefined>();
   let closing = false;
+  // Whose right has ended asks again, and learns why from the refusal.
+  const looking = setInterval(() => {
+    for (const entry of open.values()) if (entry?.access.ended?.()) entry.stream.close();
+  }, limits.accessMs).unref();
 
   async function answer(request: IncomingMessage, response: ServerResponse, job: string): Promise<void> {
     allowOrigin(request, response, config.origins);
@@ -80,14 +86,14 @@ export function createEventStreams(setup: EventStreamsSetup): EventStreams {
     response: ServerResponse,
     job: string,
     after: Standing | undefined,
-    access: Access,
+    access: StreamAccess,
   ): Promise<void> {
     const release = await setup.feed.follow(job).catch((cause: unknown) => {
       throw new SpillwayError('unavailable', 'expected Redis to tell where the events stand, got no answer', { cause });
     });
     const stream = new EventStream(job, after?.cursor, response, { ...setup, ...limits });
     try {
-      open.set(response, stream);
+      open.set(response, { stream, access });
       const snapshot = await stream.snapshot();
       assertVisible(snapshot, access);
       // By this EventSource knows that it need not ask again.
@@ -115,8 +121,9 @@ export function createEventStreams(setup: EventStreamsSetup): EventStreams {
     answer,
     async close() {
       closing = true;
-      for (const [response, stream] of open) {
-        stream?.close();
+      clearInterval(looking);
+      for (const [response, entry] of open) {
+        entry?.stream.close();
         setTimeout(() => response.destroy(), limits.stopMs).unref();
       }
     },

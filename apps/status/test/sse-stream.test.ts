@@ -75,6 +75,7 @@ async function serve(script: Script, limits: EventStreamsSetup['limits'] = {}, o
     unread,
     errors,
     async [Symbol.asyncDispose]() {
+      await streams.close();
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
     },
@@ -213,6 +214,16 @@ test('a job that the asker may not see is answered as one that does not exist', 
       detail: `expected the id of a stored job, got "${ID}"`,
     });
   }
+});
+
+test('a stream ends when the right to it does', async () => {
+  let ended: SpillwayError | undefined;
+  const authorize = async () => ({ ...accessOfKey(OPEN_CALLER), ended: () => ended });
+  await using server = await serve(createScript(), { accessMs: 5 }, { authorize });
+  await using reader = await readEvents(server.url, PATH);
+  await until('the snapshot', () => reader.messages.length === 1);
+  ended = new SpillwayError('unauthorized', 'expected a token that is valid, got one that has expired');
+  expect(await reader.over).toBe('ended');
 });
 
 test('while Redis is away no stream begins', async () => {
