@@ -51,7 +51,7 @@ export async function buildApp(setup: AppSetup): Promise<App> {
   registerMetrics(app, setup.services.metrics);
   registerLive(app, setup.statusUrl);
   await registerOpenApi(app);
-  await registerRoutes(app, setup.services);
+  await registerRoutes(app, setup);
   await registerPages(app);
   return app;
 }

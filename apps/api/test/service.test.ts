@@ -129,6 +129,7 @@ test('the contract is OpenAPI 3.1 and names every route, and the reference page 
     '/v1/jobs',
     '/v1/jobs/{id}',
     '/v1/jobs/{id}/cancel',
+    '/v1/jobs/{id}/events',
     '/v1/jobs/{id}/log',
     '/v1/jobs/{id}/output',
     '/v1/jobs/{id}/result',

@@ -44,6 +44,7 @@ async function start({ config, logger }: ServiceSetup): Promise<RunningService> 
   const server = createServer({
     keys,
     tokens: createTokens({ issuer: prefix, keys, secrets, isRevoked }),
+    tokenRecords,
     config,
     relay,
     feed,

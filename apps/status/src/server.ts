@@ -11,6 +11,7 @@ import type { Cancel } from '@spillway/queue/cancel';
 import type { Feed } from '@spillway/queue/feed';
 import type { Reader } from '@spillway/queue/reader';
 import type { Registry } from '@spillway/queue/registry';
+import type { TokenRecords } from '@spillway/queue/tokens';
 import type { Config, Keys, Logger, Readiness, Tokens } from '@spillway/runtime';
 import { Server } from 'socket.io';
 import { makeAdmission } from './admission.ts';
@@ -27,6 +28,9 @@ import { serveRequests } from './requests.ts';
 import { sendToRoom } from './room.ts';
 import { type AnySet, createSets, type SetOutlet } from './sets.ts';
 import { createPace, type SlowReaders } from './slow-readers.ts';
+import { createEventStreams, type EventStreams } from './sse.ts';
+import { makeAuthorize } from './sse-access.ts';
+import { jobOfEvents } from './sse-request.ts';
 import { readOpsTargets, readTargets } from './targets.ts';
 import { reviewTokens, serveRefresh } from './token-review.ts';
 import { guardUpgrades } from './upgrade.ts';
@@ -35,6 +39,7 @@ import { serveWatches, type WatchSetup } from './watch.ts';
 export interface StatusSetup {
   keys: Keys;
   tokens: Tokens;
+  tokenRecords: TokenRecords;
   config: Config;
   relay: Relay;
   feed: Feed;
@@ -69,9 +74,12 @@ const BACKLOG = 4096;
 export function createServer(setup: StatusSetup): StatusServer {
   const { config, relay, metrics } = setup;
   const connections = createConnections({ most: config.statusConnections });
+  const streams = createEventStreams({ ...setup, authorize: makeAuthorize(setup) });
   let draining = false;
   const http = createHttpServer((request, response) => {
-    answer(request, response, setup, draining).catch((err: unknown) => setup.logger.error({ err }, 'request failed'));
+    answer(request, response, { ...setup, streams, draining }).catch((err: unknown) =>
+      setup.logger.error({ err }, 'request failed'),
+    );
   });
   const io = openSocketIo(http);
   guardUpgrades(http, io, { connections, metrics });
@@ -99,6 +107,7 @@ export function createServer(setup: StatusSetup): StatusServer {
   relay.to(jobs);
   metrics.watch({
     connections: () => connections.size,
+    streams: () => streams.size,
     watches: () => sum([jobs, ops], ({ data }) => data.watched.size),
     bufferedBytes: () => sum([jobs, ops], ({ conn }) => bufferedBytes(conn)),
   });
@@ -113,6 +122,7 @@ export function createServer(setup: StatusSetup): StatusServer {
     async close() {
       draining = true;
       stopReviews();
+      await streams.close();
       // From here on a new connection goes to another process: nobody listens.
       http.close();
       await sendAway([jobs, ops], { connections, stopMs: config.statusStopMs });
@@ -177,11 +187,13 @@ function sum(namespaces: readonly LiveNamespace[], figure: (socket: LiveSocket) 
 }
 
 async function answer(
-  { url }: IncomingMessage,
+  request: IncomingMessage,
   response: ServerResponse,
-  { readiness, metrics }: StatusSetup,
-  draining: boolean,
+  { readiness, metrics, streams, draining }: StatusSetup & { streams: EventStreams; draining: boolean },
 ): Promise<void> {
+  const { url } = request;
+  const job = jobOfEvents(url);
+  if (job !== undefined) return streams.answer(request, response, job);
   switch (url?.split('?')[0]) {
     case '/healthz':
       return reply(response, 200, 'application/json', JSON.stringify({ ok: true }));
@@ -196,7 +208,7 @@ async function answer(
         response,
         404,
         'text/plain',
-        'This is status: connect to /socket.io/ here, or ask api for everything else.\n',
+        'This is status: connect to /socket.io/ or read /v1/jobs/<id>/events here, or ask api for everything else.\n',
       );
   }
 }

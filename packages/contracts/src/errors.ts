@@ -12,6 +12,7 @@ export const ERRORS = {
   token_revoked: { status: 401, retryable: false, title: 'The token was revoked' },
   forbidden: { status: 403, retryable: false, title: 'The key or token does not permit this' },
   not_found: { status: 404, retryable: false, title: 'There is no such thing here' },
+  method_not_allowed: { status: 405, retryable: false, title: 'The address does not take this method' },
   unknown_type: { status: 404, retryable: true, title: 'No worker has registered this job type' },
   unknown_queue: { status: 404, retryable: true, title: 'No worker has registered this queue' },
   job_not_found: { status: 404, retryable: false, title: 'There is no such job, or it is no longer kept' },

@@ -1,3 +1,4 @@
+import { advanceCursor } from './cursor.ts';
 import type { JobEvent } from './events.ts';
 import type { Cursor, Job, Snapshot } from './job.ts';
 import { comparePositions } from './position.ts';
@@ -14,16 +15,16 @@ export interface WatchedJob extends Snapshot {
  */
 export function applyEvent(held: WatchedJob, event: JobEvent): WatchedJob {
   if (event.job !== held.job.id || comparePositions(event.pos, held.cursor.pos) <= 0) return held;
-  const cursor = { ...held.cursor, pos: event.pos };
+  const cursor = advanceCursor(held.cursor, event);
   switch (event.kind) {
     case 'state':
       return { ...held, cursor, job: applyState(held.job, event) };
     case 'report': {
-      const log = event.log?.filter((line) => line.n >= cursor.log) ?? [];
-      const output = event.output?.filter((chunk) => chunk.n >= cursor.output) ?? [];
+      const log = event.log?.filter((line) => line.n >= held.cursor.log) ?? [];
+      const output = event.output?.filter((chunk) => chunk.n >= held.cursor.output) ?? [];
       return {
         ...held,
-        cursor: { ...cursor, log: following(log, cursor.log), output: following(output, cursor.output) },
+        cursor,
         job: event.progress ? { ...held.job, progress: event.progress } : held.job,
         log: log.length ? [...held.log, ...log] : held.log,
         output: output.length ? [...held.output, ...output] : held.output,
@@ -41,7 +42,7 @@ export function applyEvent(held: WatchedJob, event: JobEvent): WatchedJob {
  * loss on the way: the watcher watches again from its cursor instead of applying the event. A snapshot, in contrast, may
  * well begin above the cursor: what lies between is no longer kept, and the number of the first line says so.
  */
-export function leavesHole(held: WatchedJob, event: JobEvent): boolean {
+export function leavesHole(held: { job: Pick<Job, 'id'>; cursor: Cursor }, event: JobEvent): boolean {
   if (event.kind !== 'report' || event.job !== held.job.id) return false;
   if (comparePositions(event.pos, held.cursor.pos) <= 0) return false;
   const { log, output } = held.cursor;
@@ -80,11 +81,6 @@ function continued<T extends { n: number }>(held: T[], added: T[], end: number):
   const from = added[0]?.n ?? end;
   const kept = (held.at(-1)?.n ?? -1) < from ? held : held.filter((item) => item.n < from);
   return added.length ? [...kept, ...added] : kept;
-}
-
-function following(items: readonly { n: number }[], otherwise: number): number {
-  const last = items.at(-1);
-  return last ? last.n + 1 : otherwise;
 }
 
 function applyState(job: Job, event: JobEvent & { kind: 'state' }): Job {

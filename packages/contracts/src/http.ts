@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox';
-import { Job, JobOptions, LogLine, OutputChunk } from './job.ts';
+import { Job, JobOptions, LogLine, OutputChunk, Snapshot } from './job.ts';
 import { JobState } from './state.ts';
 import { WatchGrant } from './tokens.ts';
 
@@ -112,6 +112,37 @@ export const OutputPage = Type.Object(
   { $id: 'OutputPage' },
 );
 export type OutputPage = Static<typeof OutputPage>;
+
+/** What a stream of a job's events may be asked for. An `EventSource` cannot send headers; everybody else sends these. */
+export const EventsQuery = Type.Object(
+  {
+    after: Type.Optional(
+      Type.String({
+        maxLength: 700,
+        description: 'the `id` of the last message that arrived; the header `Last-Event-ID` goes before it',
+      }),
+    ),
+    ticket: Type.Optional(Type.String({ maxLength: 200, description: 'a one-use ticket, in place of a key' })),
+    wait: Type.Optional(
+      Type.String({
+        pattern: '^0$',
+        description: '0 answers with the snapshot alone, as JSON, and does not follow',
+        'x-expected': '0',
+      }),
+    ),
+  },
+  { additionalProperties: false },
+);
+export type EventsQuery = Static<typeof EventsQuery>;
+
+/** A job's snapshot on its own; `next` is what to pass as `after` for what follows. */
+export const SnapshotPage = Type.Object(
+  { ...Snapshot.properties, job: Type.Ref('Job'), next: Type.String() },
+  { $id: 'SnapshotPage' },
+);
+export interface SnapshotPage extends Snapshot {
+  next: string;
+}
 
 /** What a control call found and did. `done` is false where there was nothing left to do. */
 export const ControlReply = Type.Object({ done: Type.Boolean(), job: Type.Ref('Job') }, { $id: 'ControlReply' });

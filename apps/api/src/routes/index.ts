@@ -1,9 +1,9 @@
-import type { App } from '../app.ts';
-import type { Services } from '../services.ts';
+import type { App, AppSetup } from '../app.ts';
 import { submitBatch } from './batches/submit.ts';
 import { downloadFile } from './files/download.ts';
 import { uploadFile } from './files/upload.ts';
 import { cancelJob } from './jobs/cancel.ts';
+import { readEvents } from './jobs/events.ts';
 import { getJob } from './jobs/get.ts';
 import { listJobs } from './jobs/list.ts';
 import { getLog } from './jobs/log.ts';
@@ -22,13 +22,17 @@ import { revokeToken } from './tokens/revoke.ts';
 import { listTypes } from './types/list.ts';
 import { listWorkers } from './workers/list.ts';
 
-export async function registerRoutes(app: App, services: Services): Promise<void> {
+export async function registerRoutes(
+  app: App,
+  { services, statusUrl }: Pick<AppSetup, 'services' | 'statusUrl'>,
+): Promise<void> {
   submitJob(app, services);
   listJobs(app, services);
   getJob(app, services);
   getResult(app, services);
   getLog(app, services);
   getOutput(app, services);
+  readEvents(app, { statusUrl });
   cancelJob(app, services);
   retryJob(app, services);
   removeJob(app, services);
