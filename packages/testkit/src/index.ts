@@ -1,5 +1,5 @@
 export { call, type Reply } from './http.ts';
-export { openProxy, type Proxy } from './proxy.ts';
+export { type FaultProxy, openProxy } from './proxy.ts';
 export { type RedisServer, startRedis } from './redis-server.ts';
 export { openSandbox, redisUrl, type Sandbox } from './sandbox.ts';
 export { type ServiceName, type ServiceProcess, startService } from './service-process.ts';

@@ -5,7 +5,7 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
  * A TCP proxy in the test's own process that spoils connections on demand. It hands new connections to its targets in
  * turn, and to the next one where a target does not listen, as a load balancer would.
  */
-export interface Proxy extends AsyncDisposable {
+export interface FaultProxy extends AsyncDisposable {
   /** Where to connect instead of a target. */
   readonly url: string;
   /** Connections that stand now. */
@@ -38,13 +38,13 @@ interface Link {
 }
 
 /** @throws Error when no port can be had. */
-export async function openProxy(targets: readonly string[]): Promise<Proxy> {
-  const proxy = new FaultProxy(targets);
+export async function openProxy(targets: readonly string[]): Promise<FaultProxy> {
+  const proxy = new TcpProxy(targets);
   await proxy.listen();
   return proxy;
 }
 
-class FaultProxy implements Proxy {
+class TcpProxy implements FaultProxy {
   readonly #links = new Set<Link>();
   /** Clients that have no target yet. */
   readonly #waiting = new Set<Socket>();

@@ -22,6 +22,8 @@ export interface SpillwayOptions {
   /** A Redis of the test's own, see `startRedis`. */
   redisUrl?: string;
   env?: Record<string, string>;
+  /** On top of `env`, for status processes. */
+  statusEnv?: Record<string, string>;
 }
 
 /** Starts api, status and workers and resolves once all are ready. Everything ends with `await using`. */
@@ -42,7 +44,7 @@ export async function startSpillway(options: SpillwayOptions = {}): Promise<Spil
       sandbox.defer(() => service.stop());
       return service;
     };
-    const addStatus = (more?: Record<string, string>) => add('status', more);
+    const addStatus = (more?: Record<string, string>) => add('status', { ...options.statusEnv, ...more });
     const workers: ServiceProcess[] = [];
     const addWorker = async (more?: Record<string, string>) => {
       const worker = await add('worker', more);

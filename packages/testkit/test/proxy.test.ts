@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
-import { openProxy, type Proxy, until } from '../src/index.ts';
+import { type FaultProxy, openProxy, until } from '../src/index.ts';
 
 /** A server that says its name to each who comes, then echoes. */
 async function startEcho(name: string): Promise<AsyncDisposable & { url: string; sockets: Set<Socket> }> {
@@ -35,7 +35,7 @@ async function dial(url: string): Promise<Disposable & { socket: Socket; heard()
   return { socket, heard: () => heard, end: () => end, [Symbol.dispose]: () => void socket.destroy() };
 }
 
-async function dialAndHear(proxy: Proxy, name: string) {
+async function dialAndHear(proxy: FaultProxy, name: string) {
   const client = await dial(proxy.url);
   await until(`the name ${name}`, () => client.heard() === name);
   return client;
