@@ -5,12 +5,18 @@ import { joinOnce, type Unprotected } from './unprotected.ts';
 import { flaws, stepsBack, toldBy, type Witness, wholeTruth, witness } from './witness.ts';
 
 /** Connections that die without a word: neither side is told, so only heartbeats find out, after 25 s. */
-const DIRECTIONS = ['both', 'to client', 'to target'] as const;
+const DIRECTIONS = ['both', 'to client'] as const;
 const BRIEF: Work = { steps: 100, stepMs: 20 };
 const LIGHT: Work = { steps: 150, stepMs: 60 };
 /** 40 MB in all: far more than the operating system takes in for a reader that does not read. */
 const HEAVY: Work = { steps: 900, stepMs: 10, chunkLength: 12_000 };
 const HEAVY_JOBS = 4;
+
+/**
+ * What status may grow by while these jobs run. It measured 35 to 60 MB beside a reader that reads, and 140 MB where what
+ * one does not read is kept for it.
+ */
+const GROWTH_MAX_MB = 90;
 
 interface Silenced {
   proxy: FaultProxy;
@@ -96,13 +102,14 @@ test('a reader that stops reading costs little memory, disturbs nobody, and gets
     await until('everybody to watch', () => [...slowOnes, ...healthy].every(({ watch }) => watch.current));
     await stage.go();
     await until('the heavy jobs to be under way', () => slowOnes.every((each) => linesOf(each) > 10));
-    if (!process.env.NOSTALL) line.stall();
+    line.stall();
     await expectTruth(healthy);
     expect(healthy.filter(({ history }) => history.at(-1)?.connects !== 1)).toEqual([]);
     const control = createClient({ baseUrl: stage.spillway.url });
     await Promise.all(heavy.map(({ id }) => control.result(id)));
   });
-  console.log({ before, peak });
+  expect(peak - before).toBeLessThan(GROWTH_MAX_MB);
+  expect(slowOnes.filter((each) => linesOf(each) === HEAVY.steps)).toEqual([]);
   line.heal();
   await expectTruth(slowOnes);
   for (const client of [slow, ...neighbours]) client.close();
@@ -110,5 +117,6 @@ test('a reader that stops reading costs little memory, disturbs nobody, and gets
 
 test('connections that die without a word are given up, and the watchers come back to the whole truth', async () => {
   await expectTruth(silenced.map((each) => each.witness));
-  expect(silenced.filter(({ naive }) => naive.missing === 0)).toEqual([]);
+  expect(silenced.map(({ witness }) => witness.history.at(-1)?.connects)).toEqual([2, 2]);
+  expect(silenced.map(({ naive }) => naive.missing > 0)).toEqual([true, true]);
 }, 60_000);
