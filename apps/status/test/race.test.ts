@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Client, createClient } from '@spillway/client';
 import type { SubmitReply } from '@spillway/contracts';
 import { call, type Spillway, startSpillway, until } from '@spillway/testkit';
@@ -6,7 +7,7 @@ import { connect } from './watcher.ts';
 let spillway: Spillway;
 let client: Client;
 beforeAll(async () => {
-  spillway = await startSpillway();
+  spillway = await startSpillway({ env: { WORKER_CONCURRENCY: '200' } });
   client = createClient({ baseUrl: spillway.url });
 });
 afterAll(async () => {
@@ -20,8 +21,8 @@ async function submit(type: string, input: object = {}, options: object = {}): P
 }
 
 /** Watches, and tells the state at first sight and the one at the end. */
-async function follow(id: string): Promise<{ first: string | undefined; last: string }> {
-  const watch = client.watch(id);
+async function follow(id: string, watcher = client): Promise<{ first: string | undefined; last: string }> {
+  const watch = watcher.watch(id);
   let first: string | undefined;
   watch.onChange(({ job }) => {
     first ??= job.state;
@@ -31,27 +32,32 @@ async function follow(id: string): Promise<{ first: string | undefined; last: st
 }
 
 const JOBS = 150;
+const SPREAD_MS = 200;
 
 test('a watch that begins with the reply to the submit sees the end', async () => {
   const ids = await Promise.all(Array.from({ length: JOBS }, () => submit('demo.noop')));
-  const seen = await Promise.all(ids.map(follow));
+  const seen = await Promise.all(ids.map((id) => follow(id)));
   expect(seen.filter(({ last }) => last !== 'completed')).toEqual([]);
 });
 
-test('a watch that begins in the moment of the start or of the end sees the end', async () => {
-  // As both are told on one connection, the job is watched on another: snapshots are taken while the news spreads.
-  await using herald = await connect(spillway.status.url);
+test('a watch that begins around the moment of the end sees it', async () => {
+  // Ends and beginnings are spread over the same time, so that many meet.
+  const endsMs = (index: number) => (index * 37) % SPREAD_MS;
+  const beginsMs = (index: number, watcher: number) => (index * 61 + watcher * 23) % SPREAD_MS;
+  const watchers = Array.from({ length: 4 }, () => createClient({ baseUrl: spillway.url }));
   await call(spillway.url, 'POST', '/v1/queues/demo/pause');
-  const ids = await Promise.all(Array.from({ length: JOBS }, () => submit('demo.noop')));
-  const followed: ReturnType<typeof follow>[] = [];
-  herald.socket.on('events', (events) => {
-    for (const event of events) if (event.kind === 'state') followed.push(follow(event.job));
-  });
-  await herald.watch(...ids);
+  const ids = await Promise.all(
+    Array.from({ length: JOBS }, (_, index) => submit('demo.steps', { steps: 1, stepMs: endsMs(index) })),
+  );
+  const first = follow(ids[0] as string);
   await call(spillway.url, 'POST', '/v1/queues/demo/resume');
-  await until('every start and end to be told', () => followed.length >= 2 * JOBS);
-  const seen = await Promise.all(followed);
+  await first;
+  const seen = await Promise.all(
+    watchers.flatMap((watcher, w) => ids.map((id, index) => sleep(beginsMs(index, w)).then(() => follow(id, watcher)))),
+  );
+  for (const watcher of watchers) watcher.close();
   expect(seen.filter(({ last }) => last !== 'completed')).toEqual([]);
+  expect(seen.map(({ first }) => first)).toEqual(expect.arrayContaining(['active', 'completed']));
 });
 
 test('a watch that begins during progress sees the rest, and one after the end sees all of it', async () => {

@@ -1,6 +1,6 @@
 import { createClient } from '@spillway/client';
 import type { WatchedJob } from '@spillway/contracts';
-import { until } from '@spillway/testkit';
+import { type FaultProxy, until } from '@spillway/testkit';
 import { type LinesJob, redisUrlOf, type Stage, startStage, type Work } from './stage.ts';
 import { joinOnce, readFromNow, type Unprotected } from './unprotected.ts';
 import { flaws, stepsBack, toldBy, type Witness, wholeTruth, witness } from './witness.ts';
@@ -28,7 +28,7 @@ interface Run extends AsyncDisposable {
 }
 
 /** Jobs under way, and everybody there to watch: before the start, so that each watcher sees every state. */
-async function begin(work: Work = WORK): Promise<Run> {
+async function begin(work: Work = WORK, readersWanted = 3): Promise<Run> {
   const jobs = await stage.submit(JOBS, work);
   const clients = jobs.flatMap(() =>
     Array.from({ length: WATCHERS_PER_JOB }, () => createClient({ baseUrl: stage.proxy.url })),
@@ -36,7 +36,7 @@ async function begin(work: Work = WORK): Promise<Run> {
   const witnesses = clients.map((client, index) => witness(client, jobs[index % JOBS] as LinesJob));
   const naive = await Promise.all(jobs.map((job) => joinOnce(stage.proxy.url, job)));
   const readers = await Promise.all(
-    jobs.slice(0, 3).map((job) => readFromNow(redisUrlOf(stage.redisProxy), stage.stream, job)),
+    jobs.slice(0, readersWanted).map((job) => readFromNow(redisUrlOf(stage.redisProxy), stage.stream, job)),
   );
   await until('everybody to watch', () => witnesses.every(({ watch }) => watch.current));
   await stage.go();
@@ -94,6 +94,17 @@ async function killInRedis(...names: string[]): Promise<number> {
   );
   await Promise.all(ids.map((id) => control.client('KILL', 'ID', Number(id))));
   return ids.length;
+}
+
+function cutOff(...proxies: FaultProxy[]): void {
+  for (const proxy of proxies) {
+    proxy.refuse();
+    proxy.reset();
+  }
+}
+
+function heal(...proxies: FaultProxy[]): void {
+  for (const proxy of proxies) proxy.heal();
 }
 
 const FEEDS = 'spillway:status:feed';
@@ -198,21 +209,30 @@ describe('Redis', () => {
     expect(wentBack.filter(({ job }) => !warned.has(job))).toEqual([]);
   });
 
-  test('history trimmed past everybody, while watchers and feeds are cut off', async () => {
+  test('history trimmed past watchers and feeds that are cut off', async () => {
     await using run = await begin();
+    cutOff(stage.proxy, stage.redisProxy);
     const control = await stage.redis.connect();
-    for (const proxy of [stage.proxy, stage.redisProxy]) {
-      proxy.refuse();
-      proxy.reset();
-    }
     const [[last] = []] = await control.xrevrange(stage.stream, '+', '-', 'COUNT', 1);
     await until('history to go on', async () => (await control.xrange(stage.stream, `(${last}`, '+')).length > 100);
     await control.xtrim(stage.stream, 'MAXLEN', 0);
-    stage.redisProxy.heal();
-    stage.proxy.heal();
+    heal(stage.redisProxy, stage.proxy);
     await expectTruth(run);
     expectReconnects(run, 1);
     expectLoss(run.naive);
     expectLoss(run.readers);
+  });
+
+  test('the end trimmed past feeds that are cut off, while the watchers hear nothing of it', async () => {
+    await using run = await begin(WORK, 0);
+    cutOff(stage.redisProxy);
+    const outside = createClient({ baseUrl: stage.spillway.url });
+    await Promise.all(run.jobs.map(({ id }) => outside.result(id)));
+    await (await stage.redis.connect()).xtrim(stage.stream, 'MAXLEN', 0);
+    heal(stage.redisProxy);
+    await expectTruth(run);
+    // On connections that stand, it is the notice that makes watchers ask again; those who ignore it never see the end.
+    expect(run.witnesses.filter(({ history }) => lastOf(history).connects > 1)).toEqual([]);
+    expect(run.naive.filter(({ sawEnd, resyncs }) => sawEnd || resyncs === 0)).toEqual([]);
   });
 });

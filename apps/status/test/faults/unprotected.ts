@@ -77,7 +77,7 @@ export async function readFromNow(redisUrl: string, stream: string, job: LinesJo
     while (!closed) {
       await readUntilCut();
       if (!closed) seen.wasCut = true;
-      await until('the job to go on', async () => closed || wentOn());
+      await until('the job to go on', async () => closed || wentOn(), OUTAGE_MAX_MS);
     }
   }
   const reading = read();
@@ -90,6 +90,9 @@ export async function readFromNow(redisUrl: string, stream: string, job: LinesJo
   };
   return seen;
 }
+
+/** Longer than any outage here lasts. */
+const OUTAGE_MAX_MS = 60_000;
 
 type Entry = [pos: string, fields: string[]];
 
