@@ -58,8 +58,11 @@ export function crowdParts(system, load) {
   return { live, redis, ...load };
 }
 
-/** Each part's share of one core, in %. */
-export function shares({ cpuMs, elapsedMs }, prefix = 'core') {
+/**
+ * Each part's share of one core, in %: the CPU that was spent over the time in which it was caused. Above 100 it was spent
+ * later, because one core was not enough.
+ */
+export function shares({ cpuMs }, elapsedMs, prefix = 'core') {
   return Object.fromEntries(
     Object.entries(cpuMs).map(([part, ms]) => [
       `${prefix}.${part}`,

@@ -60,7 +60,7 @@ async function measure({ stage, system }, connections, idleMs) {
     openS: opened.s,
     watchS: watched.s,
     refused: opened.refused,
-    'core.live': shares(reading)['core.live'],
+    'core.live': shares(reading, reading.elapsedMs)['core.live'],
     ...foreignPercent(reading),
   };
 }

@@ -56,18 +56,17 @@ async function measure({ stage, redis, system }, count, seconds) {
   const parts = crowdParts(system, { watchers: crowd.pid, feeder: feeder.pid });
   const meter = openMeter(parts, stage.pids());
   const { written, elapsedMs } = await feeder.run({ ...feed, each: measured });
+  const { missing, settledMs } = await crowd.order('settle', { each: warmUp + measured, graceMs: GRACE_MS });
   const reading = meter.read();
-  const { events, frames } = await crowd.order('read');
-  const { missing } = await crowd.order('settle', { each: warmUp + measured, graceMs: GRACE_MS });
-  const { p50Ms, p99Ms } = await crowd.order('read');
+  const { events, frames, p50Ms, p99Ms } = await crowd.order('read');
   return {
-    ...shares(reading),
+    ...shares(reading, elapsedMs),
     perEvent: usPerEvent(reading, events),
     lost: (missing / written) * 100,
     p50: p50Ms,
     p99: p99Ms,
     rate: (written * 1000) / elapsedMs,
-    frames: (frames * 1000) / reading.elapsedMs,
+    frames: (frames * 1000) / (elapsedMs + settledMs),
     ...foreignPercent(reading),
   };
 }

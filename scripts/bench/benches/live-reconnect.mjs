@@ -11,8 +11,8 @@ const BACK_TIMEOUT_MS = 60_000;
 
 export function reconnect({ quick }) {
   const crowd = quick
-    ? { connections: 500, jobs: 100, steps: 6, stepMs: 1_000 }
-    : { connections: 10_000, jobs: 1_000, steps: 12, stepMs: 2_000 };
+    ? { connections: 500, jobs: 100, steps: 6, stepMs: 1_000, graceMs: 3_000 }
+    : { connections: 10_000, jobs: 1_000, steps: 10, stepMs: 2_000, graceMs: 7_000 };
   const { connections, jobs, steps, stepMs } = crowd;
   const work = `${jobs.toLocaleString('en')} jobs of ${steps} steps of ${stepMs / 1000} s`;
   return {
@@ -39,7 +39,7 @@ export function reconnect({ quick }) {
   };
 }
 
-async function measure({ stage, system }, { connections, jobs: jobCount, steps, stepMs }) {
+async function measure({ stage, system }, { connections, jobs: jobCount, steps, stepMs, graceMs }) {
   const crowd = await gather({ stage, system }, connections, { livePort: await portForRestart() });
   const jobs = await submitJobs(system.submit('steps', { steps, stepMs }), jobCount);
   await crowd.open();
@@ -56,7 +56,7 @@ async function measure({ stage, system }, { connections, jobs: jobCount, steps, 
   const reading = meter.read();
   // All that the new process has used so far: its start is part of the bill.
   const usedMs = cpuMs(parts.live);
-  const { missing, endsMissing } = await crowd.order('settle', { each: steps, ends: true, graceMs: stepMs + 5_000 });
+  const { missing, endsMissing } = await crowd.order('settle', { each: steps, ends: true, graceMs });
   const waits = backAfterMs.map((ms) => (ms ?? Number.POSITIVE_INFINITY) / 1000);
   return {
     allBack: Math.max(...waits),

@@ -31,8 +31,10 @@ export function createWatcher(endpoint, counter, tally) {
   function closed(refusal) {
     socket = undefined;
     connected = false;
-    if (refusal) tally.refused += 1;
-    else if (attempts > 0) tally.failed += 1;
+    if (refusal) {
+      tally.refused += 1;
+      tally.problem ??= `HTTP ${refusal.status}`;
+    } else if (attempts > 0) tally.failed += 1;
     const pauseMs = Math.min(RECONNECT_MAX_MS, RECONNECT_MIN_MS * 2 ** attempts);
     const jitter = 1 + JITTER * (Math.random() * 2 - 1);
     attempts += 1;

@@ -6,6 +6,8 @@ import { createWatcher } from './watcher.mjs';
 /** Connections and first questions under way at a time: the crowd gathers in good order, and only a reconnect is a rush. */
 const AT_ONCE = 200;
 const POLL_MS = 20;
+/** A crowd that is not complete by then never will be: the server does not let it in. */
+const GATHER_TIMEOUT_MS = 120_000;
 
 const counter = createCounter();
 const tally = { refused: 0, failed: 0, problems: 0, problem: undefined };
@@ -15,12 +17,12 @@ const orders = {
   /** Opens so many connections. */
   async open({ endpoint, count }) {
     for (let number = 0; number < count; number += 1) watchers.push(createWatcher(endpoint, counter, tally));
-    return timed(() => inTurns(watchers, (watcher) => watcher.open()));
+    return gathered(inTurns(watchers, (watcher) => watcher.open()));
   },
 
   /** Each watches one of these jobs, in turn. */
   async watch({ jobs }) {
-    return timed(() => inTurns(watchers, (watcher, number) => watcher.watch(jobs[number % jobs.length])));
+    return gathered(inTurns(watchers, (watcher, number) => watcher.watch(jobs[number % jobs.length])));
   },
 
   /** Counts from zero. */
@@ -57,7 +59,6 @@ const orders = {
     return {
       settledMs: Math.max(0, counter.newsAt - startedAt),
       missing: watchers.reduce((sum, { seen }) => sum + Math.max(0, each - seen), 0),
-      excess: watchers.reduce((sum, { seen }) => sum + Math.max(0, seen - each), 0),
       endsMissing: ends ? watchers.filter(({ ended }) => !ended).length : 0,
     };
   },
@@ -81,9 +82,12 @@ async function inTurns(items, work) {
   await Promise.all(Array.from({ length: AT_ONCE }, lane));
 }
 
-async function timed(work) {
+async function gathered(work) {
   const startedAt = performance.now();
-  await work();
+  const late = sleep(GATHER_TIMEOUT_MS, 'late', { ref: false });
+  if ((await Promise.race([work, late])) === 'late') {
+    throw new Error(`Expected ${watchers.length} watchers to be let in, but only got so far: ${JSON.stringify(tally)}`);
+  }
   return { elapsedMs: performance.now() - startedAt, ...tally };
 }
 
