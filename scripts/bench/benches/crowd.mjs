@@ -71,7 +71,8 @@ export function shares({ cpuMs }, elapsedMs, prefix = 'core') {
   );
 }
 
-/** Microseconds of CPU that the live part spent on each event that arrived. */
-export function usPerEvent({ cpuMs }, events) {
-  return cpuMs.live === undefined || events === 0 ? undefined : (cpuMs.live * 1000) / events;
+/** Microseconds of CPU that the live part spent on each event that arrived, by itself or in a snapshot. */
+export function usPerEvent({ cpuMs }, { events, caughtUp }) {
+  const all = events + caughtUp;
+  return cpuMs.live === undefined || all === 0 ? undefined : (cpuMs.live * 1000) / all;
 }

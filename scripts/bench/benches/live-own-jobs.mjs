@@ -28,6 +28,7 @@ export function ownJobs({ quick }) {
       { key: 'core.live', title: `CPU of ${LIVE}, % of a core`, digits: 0 },
       { key: 'perEvent', title: `CPU of ${LIVE}, us per event`, digits: 0 },
       { key: 'lost', title: 'events lost, %', digits: 2, ratio: false },
+      { key: 'caughtUp', title: 'events that came late, in a snapshot, %', digits: 2, ratio: false },
       { key: 'p50', title: 'stream to socket p50, ms', digits: 0 },
       { key: 'p99', title: 'stream to socket p99, ms', digits: 0 },
       { key: 'rate', title: 'events written per second', digits: 0, ratio: false },
@@ -58,15 +59,16 @@ async function measure({ stage, redis, system }, count, seconds) {
   const { written, elapsedMs } = await feeder.run({ ...feed, each: measured });
   const { missing, settledMs } = await crowd.order('settle', { each: warmUp + measured, graceMs: GRACE_MS });
   const reading = meter.read();
-  const { events, frames, p50Ms, p99Ms } = await crowd.order('read');
+  const came = await crowd.order('read');
   return {
     ...shares(reading, elapsedMs),
-    perEvent: usPerEvent(reading, events),
+    perEvent: usPerEvent(reading, came),
     lost: (missing / written) * 100,
-    p50: p50Ms,
-    p99: p99Ms,
+    caughtUp: (came.caughtUp / written) * 100,
+    p50: came.p50Ms,
+    p99: came.p99Ms,
     rate: (written * 1000) / elapsedMs,
-    frames: (frames * 1000) / (elapsedMs + settledMs),
+    frames: (came.frames * 1000) / (elapsedMs + settledMs),
     ...foreignPercent(reading),
   };
 }

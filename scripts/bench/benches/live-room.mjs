@@ -42,6 +42,7 @@ function rowsFor(rate) {
     { key: `p50-${rate}`, title: `${at}: stream to socket p50, ms`, digits: 0 },
     { key: `p99-${rate}`, title: `${at}: stream to socket p99, ms`, digits: 0 },
     { key: `late${rate}`, title: `${at}: the last event came so much after the last was written, ms`, digits: 0 },
+    { key: `caughtUp${rate}`, title: `${at}: events that came late, in a snapshot, %`, digits: 2, ratio: false },
     { key: `core${rate}.watchers`, title: `${at}: CPU of the watchers, % of a core`, digits: 0 },
   ];
 }
@@ -80,13 +81,14 @@ async function measureRate(rate, { crowd, feeder, parts, feed, count, each, seco
   const { elapsedMs } = await feeder.run({ ...feed, perSecond: rate, each: rate * seconds });
   const { settledMs } = await crowd.order('settle', { each, graceMs: GRACE_MS });
   const reading = meter.read();
-  const { events, frames, p50Ms, p99Ms } = await crowd.order('read');
+  const came = await crowd.order('read');
   return {
     ...shares(reading, elapsedMs, `core${rate}`),
-    [`perEvent${rate}`]: usPerEvent(reading, events),
-    [`frames${rate}`]: (frames * 1000) / (elapsedMs + settledMs) / count,
-    [`p50-${rate}`]: p50Ms,
-    [`p99-${rate}`]: p99Ms,
+    [`perEvent${rate}`]: usPerEvent(reading, came),
+    [`frames${rate}`]: (came.frames * 1000) / (elapsedMs + settledMs) / count,
+    [`p50-${rate}`]: came.p50Ms,
+    [`p99-${rate}`]: came.p99Ms,
     [`late${rate}`]: settledMs,
+    [`caughtUp${rate}`]: (came.caughtUp / (came.events + came.caughtUp)) * 100,
   };
 }

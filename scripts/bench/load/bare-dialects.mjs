@@ -1,5 +1,5 @@
 // What a watcher says to each system and how it reads what comes. A watcher holds `job`, `seen` (different events that it has
-// got), `ended`, and whatever its dialect keeps beside them. `news(at)` is called for each event that came live.
+// got), `ended`, and whatever its dialect keeps beside them. The counter hears of each event.
 
 const FINAL = new Set(['completed', 'failed', 'cancelled']);
 
@@ -10,10 +10,10 @@ export const bareDialects = {
     hello: () => '',
     watch: ({ job }) => ['subscribe', job],
     answered() {},
-    event(watcher, [name, { at }], news) {
+    event(watcher, [name, { at }], counter) {
       if (name === 'progress') {
         watcher.seen += 1;
-        news(at);
+        counter.news(at);
       } else if (name === 'completed') watcher.ended = true;
     },
   },
@@ -27,36 +27,38 @@ export const bareDialects = {
       return ['watch', { targets: [{ job: watcher.job, ...(watcher.cursor && { after: watcher.cursor }) }] }];
     },
     /** Returns a problem, if the answer is one. */
-    answered(watcher, [{ results, error }], ask, news) {
+    answered(watcher, [{ results, error }], counter, ask) {
       const problem = error ?? results[0].error;
       if (problem) return problem;
       const { snapshot } = results[0];
       const next = watcher.cursor?.log ?? 0;
-      watcher.seen += snapshot.log.filter(({ n }) => n >= next).length;
+      const missed = snapshot.log.filter(({ n }) => n >= next).length;
+      watcher.seen += missed;
+      counter.catchUp(missed);
       watcher.cursor = snapshot.cursor;
       watcher.ended ||= FINAL.has(snapshot.job.state);
       const { early } = watcher;
       watcher.early = undefined;
-      takeEvents(watcher, early, news, ask);
+      takeEvents(watcher, early, counter, ask);
     },
-    event(watcher, [name, argument], news, ask) {
+    event(watcher, [name, argument], counter, ask) {
       if (name === 'resync') ask();
       if (name !== 'events') return;
       // Events before the snapshot say nothing yet: what they build on is still to come.
       if (watcher.early) watcher.early.push(...argument);
-      else takeEvents(watcher, argument, news, ask);
+      else takeEvents(watcher, argument, counter, ask);
     },
   },
 };
 
-function takeEvents(watcher, events, news, ask) {
+function takeEvents(watcher, events, counter, ask) {
   for (const { pos, at, state, log = [] } of events) {
     for (const { n } of log) {
       if (n > watcher.cursor.log) return ask();
       if (n < watcher.cursor.log) continue;
       watcher.cursor.log += 1;
       watcher.seen += 1;
-      news(at);
+      counter.news(at);
     }
     watcher.cursor.pos = pos;
     if (FINAL.has(state)) watcher.ended = true;

@@ -8,6 +8,7 @@ export function createCounter() {
   const counter = {
     frames: 0,
     events: 0,
+    caughtUp: 0,
     newsAt: 0,
     /** An event came live; `at` is the time that Redis gave it. */
     news(at) {
@@ -15,14 +16,21 @@ export function createCounter() {
       counter.newsAt = Date.now();
       delays[Math.min(LONGEST_MS, Math.max(0, counter.newsAt - at))] += 1;
     },
+    /** So many events were in a snapshot instead. */
+    catchUp(count) {
+      counter.caughtUp += count;
+      if (count > 0) counter.newsAt = Date.now();
+    },
     reset() {
       counter.frames = 0;
       counter.events = 0;
+      counter.caughtUp = 0;
       delays.fill(0);
     },
     read: () => ({
       frames: counter.frames,
       events: counter.events,
+      caughtUp: counter.caughtUp,
       p50Ms: delayAt(delays, 0.5 * counter.events),
       p99Ms: delayAt(delays, 0.99 * counter.events),
     }),

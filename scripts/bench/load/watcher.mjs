@@ -57,7 +57,7 @@ export function createWatcher(endpoint, counter, tally) {
     const kind = bytes.toString('latin1', 0, 2);
     if (kind === '42') {
       counter.frames += 1;
-      dialect.event(watcher, parseOnce(bytes.subarray(2 + prefix.length)), counter.news, ask);
+      dialect.event(watcher, parseOnce(bytes.subarray(2 + prefix.length)), counter, ask);
     } else if (kind === '43') takeAnswer(bytes.toString('utf8', 2 + prefix.length));
     else if (kind === '40') {
       connected = true;
@@ -81,7 +81,7 @@ export function createWatcher(endpoint, counter, tally) {
     const bracket = text.indexOf('[');
     // An answer to an earlier question is worth nothing: events may have passed in between.
     if (Number(text.slice(0, bracket)) !== questions) return;
-    const problem = dialect.answered(watcher, JSON.parse(text.slice(bracket)), ask, counter.news);
+    const problem = dialect.answered(watcher, JSON.parse(text.slice(bracket)), counter, ask);
     if (!problem) return ready();
     tally.problems += 1;
     tally.problem ??= JSON.stringify(problem);
