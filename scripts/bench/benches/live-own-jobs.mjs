@@ -21,6 +21,8 @@ export function ownJobs({ quick }) {
     systems: [naive, spillway],
     targets: [
       { key: 'lost', valueMax: 0 },
+      // Snapshots make up for a process that cannot keep up with the stream; one that needs them is not fast enough.
+      { key: 'caughtUp', valueMax: 0 },
       // Half a core at the full rate; a short run has a fifth of it.
       ...(quick ? [] : [{ key: 'core.live', valueMax: 50 }]),
     ],
