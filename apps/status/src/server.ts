@@ -68,12 +68,13 @@ export function createServer(setup: StatusSetup): StatusServer {
   guardUpgrades(http, io, { connections, metrics });
   io.engine.on('connection', (connection: LiveConnection) => limitRate(connection, metrics));
   const jobs: Jobs = io.of('/jobs');
+  const serve = prepareService(setup, connections);
   const callers = createCallerLimit(config.statusCallerConnections, metrics);
   jobs.use(makeAdmission(setup));
   jobs.use(callers.admit);
   jobs.on('connection', (socket) => {
     callers.count(socket);
-    serve(socket, setup, connections);
+    serve(socket);
   });
   relay.to(jobs);
   metrics.watch({
@@ -115,19 +116,25 @@ function openSocketIo(http: HttpServer): Server {
   });
 }
 
-function serve(socket: LiveSocket, setup: StatusSetup, connections: Connections): void {
-  socket.data.watched = new Map();
-  socket.data.pace = createPace();
-  const serveRequest = serveRequests(socket, setup);
-  serveWatches(socket, serveRequest, {
-    ...setup,
+/** What every connection shares is made once: there may be 20,000. */
+function prepareService(setup: StatusSetup, connections: Connections): (socket: LiveSocket) => void {
+  const watchSetup = {
+    feed: setup.feed,
+    reader: setup.reader,
+    logger: setup.logger,
     watchedMax: setup.config.statusWatched,
-    onWatched: ({ conn }) => connections.arrived(conn.request.socket),
-  });
-  serveRequest('command', (request) => {
-    setup.metrics.commands.inc();
-    return obey(request, socket.data.access, setup);
-  });
+    onWatched: ({ conn }: LiveSocket) => connections.arrived(conn.request.socket),
+  };
+  return (socket) => {
+    socket.data.watched = new Map();
+    socket.data.pace = createPace();
+    const serve = serveRequests(socket, setup);
+    serveWatches(socket, serve, watchSetup);
+    serve('command', (request) => {
+      setup.metrics.commands.inc();
+      return obey(request, socket.data.access, setup);
+    });
+  };
 }
 
 function sum(jobs: Jobs, figure: (socket: LiveSocket) => number): number {
