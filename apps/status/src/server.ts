@@ -95,9 +95,10 @@ export function createServer(setup: StatusSetup): StatusServer {
   const open = (namespace: LiveNamespace, who: 'watchers' | 'operators', readTargets: WatchSetup['readTargets']) => {
     namespace.use(makeAdmission(setup, who));
     namespace.use(callers.admit);
+    const serve = prepareService({ ...setup, sets, readTargets }, connections);
     namespace.on('connection', (socket) => {
       callers.count(socket);
-      serve(socket, { ...setup, sets, readTargets }, connections);
+      serve(socket);
     });
   };
   open(jobs, 'watchers', readTargets);
@@ -160,24 +161,31 @@ function setOutlet({ jobs, ops }: { jobs: LiveNamespace; ops: LiveNamespace }, s
   };
 }
 
-function serve(
-  socket: LiveSocket,
+/** What every connection of a namespace shares is made once: there may be 20,000. */
+function prepareService(
   setup: StatusSetup & Pick<WatchSetup, 'sets' | 'readTargets'>,
   connections: Connections,
-): void {
-  socket.data.watched = new Map();
-  socket.data.pace = createPace();
-  const serveRequest = serveRequests(socket, setup);
-  serveWatches(socket, serveRequest, {
-    ...setup,
+): (socket: LiveSocket) => void {
+  const watchSetup: WatchSetup = {
+    feed: setup.feed,
+    reader: setup.reader,
+    sets: setup.sets,
+    logger: setup.logger,
+    readTargets: setup.readTargets,
     watchedMax: setup.config.statusWatched,
     onWatched: ({ conn }) => connections.arrived(conn.request.socket),
-  });
-  serveRefresh(socket, serveRequest, setup);
-  serveRequest('command', (request) => {
-    setup.metrics.commands.inc();
-    return obey(request, socket.data.access, setup);
-  });
+  };
+  return (socket) => {
+    socket.data.watched = new Map();
+    socket.data.pace = createPace();
+    const serve = serveRequests(socket, setup);
+    serveWatches(socket, serve, watchSetup);
+    serveRefresh(socket, serve, setup);
+    serve('command', (request) => {
+      setup.metrics.commands.inc();
+      return obey(request, socket.data.access, setup);
+    });
+  };
 }
 
 function sum(namespaces: readonly LiveNamespace[], figure: (socket: LiveSocket) => number): number {

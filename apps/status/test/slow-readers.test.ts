@@ -77,6 +77,7 @@ test('what is still there in the next turn counts', async () => {
   await turn();
   slow.look(socket);
   expect(connection.left).toEqual(['job:a']);
+  connection.drain();
 });
 
 test('beyond 1 MB it is cut, unless that is the answer to its own question', async () => {
