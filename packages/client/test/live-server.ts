@@ -6,11 +6,11 @@ import {
   type JobChange,
   type JobError,
   type JobEvent,
+  type JobTarget,
   type ServerToClient,
   type Snapshot,
   type WatchedJob,
   type WatchReply,
-  type JobTarget,
 } from '@spillway/contracts';
 import { Server } from 'socket.io';
 

@@ -15,7 +15,9 @@ export type JobEvent = {
 export type JobChange =
   | { kind: 'state'; state: JobState; result?: unknown; error?: JobError; runAt?: string }
   | { kind: 'report'; progress?: Progress; log?: LogLine[]; output?: OutputChunk[] }
-  | { kind: 'removed' };
+  | { kind: 'removed' }
+  /** A new member of a watched set; told in sets only. */
+  | { kind: 'joined'; snapshot: Snapshot };
 
 /** One job. `after` is the cursor of an earlier watch of it: log and output follow from there. */
 export interface JobTarget {

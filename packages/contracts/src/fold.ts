@@ -1,10 +1,12 @@
 import type { JobEvent } from './events.ts';
-import type { Job, Snapshot } from './job.ts';
+import type { Cursor, Job, Snapshot } from './job.ts';
 import { comparePositions } from './position.ts';
 
 /** A job as a watcher holds it: the latest snapshot with every later event applied. */
 export interface WatchedJob extends Snapshot {
   removed?: boolean;
+  /** The numbers of the oldest line and chunk that a bounded watcher still holds; absent while it has dropped nothing. */
+  first?: { log: number; output: number };
 }
 
 /**
@@ -23,7 +25,7 @@ export function applyEvent(held: WatchedJob, event: JobEvent): WatchedJob {
       const output = event.output?.filter((chunk) => chunk.n >= cursor.output) ?? [];
       return {
         ...held,
-        cursor: { pos: event.pos, log: following(log, cursor.log), output: following(output, cursor.output) },
+        cursor: { ...cursor, log: following(log, cursor.log), output: following(output, cursor.output) },
         job: event.progress ? { ...held.job, progress: event.progress } : held.job,
         log: log.length ? [...held.log, ...log] : held.log,
         output: output.length ? [...held.output, ...output] : held.output,
@@ -31,6 +33,9 @@ export function applyEvent(held: WatchedJob, event: JobEvent): WatchedJob {
     }
     case 'removed':
       return { ...held, cursor, removed: true };
+    case 'joined':
+      // For who watches a set: whoever watches the job itself has a snapshot that also knows its log and output.
+      return held;
   }
 }
 
@@ -48,18 +53,28 @@ export function leavesHole(held: WatchedJob, event: JobEvent): boolean {
 /**
  * Takes in the snapshot that answers the watcher's latest question: the state is replaced, log and output are continued by
  * number. A snapshot from before the held position is the truth too (Redis lost its last writes): what is held of log and
- * output then stays only as far as the snapshot vouches for it. The caller drops answers to earlier questions. Pure.
+ * output then stays only as far as the snapshot vouches for it. A snapshot of another epoch is the whole job, and nothing
+ * that is held of log and output is to be trusted: its numbers may have been given out a second time. The caller drops
+ * answers to earlier questions. Pure.
  */
 export function applySnapshot(held: WatchedJob | undefined, snapshot: Snapshot): WatchedJob {
   const { job, cursor, log, output } = snapshot;
   if (!held) return { job, cursor, log, output };
+  const trusted = sameEpoch(held.cursor, cursor) ? held : NOTHING;
   return {
     // The rest of a job's fields come and go with its state; only the input is for ever, and may be left out of later snapshots.
     job: held.job.input === undefined ? job : { input: held.job.input, ...job },
     cursor,
-    log: continued(held.log, log, cursor.log),
-    output: continued(held.output, output, cursor.output),
+    log: continued(trusted.log, log, cursor.log),
+    output: continued(trusted.output, output, cursor.output),
   };
+}
+
+const NOTHING: Pick<Snapshot, 'log' | 'output'> = { log: [], output: [] };
+
+/** A cursor without an epoch was made where none is known, e.g. from pages over HTTP; it is no sign of another life. */
+function sameEpoch(held: Cursor, next: Cursor): boolean {
+  return held.epoch === undefined || next.epoch === undefined || held.epoch === next.epoch;
 }
 
 /** `added` after that part of `held` that comes before it; `end` is the number after the last one that exists. */
