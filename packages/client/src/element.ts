@@ -36,6 +36,7 @@ export class SpillwayProgress extends Base {
   #release = () => {};
   #own: Client | undefined;
   #restarting = false;
+  #shown: string | null = null;
   #said: { state: JobState; fraction: number } | undefined;
 
   /** A client to watch with, e.g. one with `getToken`; `base-url` is not looked at then. */
@@ -75,7 +76,9 @@ export class SpillwayProgress extends Base {
 
   #start(): void {
     const id = this.getAttribute('job');
-    this.#reset();
+    // A new token is no reason to take away what is shown of the job.
+    if (id !== this.#shown) this.#reset();
+    this.#shown = id;
     if (!id) return;
     const token = this.getAttribute('token') ?? undefined;
     const { client, release } = this.#own ? { client: this.#own, release: () => {} } : borrowClient(this.#baseUrl());
