@@ -29,6 +29,8 @@ export class WatchedSetSubject implements Subject {
   readonly #looking = new Set<string>();
   #early: JobEvent[] | undefined;
   #total: number | undefined;
+  /** When the newest job of the answer was made; '' where it named every job there was. Later ones are new members. */
+  #newestAt = '';
   #changed = false;
 
   constructor(of: SetTarget, options: WatchedSetOptions) {
@@ -74,6 +76,8 @@ export class WatchedSetSubject implements Subject {
     this.#jobs.clear();
     for (const snapshot of result.jobs) this.#hold(snapshot);
     this.#total = result.total;
+    const isWhole = result.jobs.length >= result.total;
+    this.#newestAt = isWhole ? '' : result.jobs.map(({ job }) => job.createdAt).reduce((a, b) => (a > b ? a : b), '');
     this.#changed = true;
     for (const event of early) this.take(event);
   }
@@ -111,7 +115,8 @@ export class WatchedSetSubject implements Subject {
 
   #join(snapshot: Snapshot, held: WatchedJob | undefined): void {
     if (!this.#includes(snapshot.job)) return;
-    if (!held) this.#total = (this.#total ?? 0) + 1;
+    // Members that were there before are told as joined too, where the answer left them out; they are counted already.
+    if (!held && snapshot.job.createdAt > this.#newestAt) this.#total = (this.#total ?? 0) + 1;
     if (!held || comparePositions(snapshot.cursor.pos, held.cursor.pos) > 0) this.#hold(snapshot);
   }
 

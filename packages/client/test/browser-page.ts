@@ -13,6 +13,8 @@ const QUIET = [
   '--disable-background-networking',
   '--disable-component-update',
   '--disable-sync',
+  // A page that the test itself answers for has no address, and may not talk to this machine then.
+  '--disable-features=LocalNetworkAccessChecks,LocalNetworkAccessChecksWebSockets',
 ];
 
 // Where everything is meant to be checked, a missing browser is a failure and not a reason to look away.
@@ -28,6 +30,8 @@ export interface OpenPage extends AsyncDisposable {
   page: Page;
   /** Errors of the page. */
   trouble: string[];
+  /** Addresses of the WebSockets that it opened. */
+  sockets: string[];
 }
 
 /** Bundles a script as a page would, and opens it as `<base>/page-under-test`; everything else goes to the server itself. */
@@ -41,13 +45,15 @@ export async function openPage(
   const page = await context.newPage();
   page.setDefaultTimeout(15_000);
   const trouble: string[] = [];
+  const sockets: string[] = [];
+  page.on('websocket', (socket) => sockets.push(socket.url()));
   page.on('pageerror', (error) => trouble.push(String(error)));
   const html = `<!doctype html><html lang="en"><meta name="viewport" content="width=device-width"><title>test</title>
     <style>:root { color-scheme: light dark; font-family: sans-serif }</style>${body}<script type="module" src="page.js"></script>`;
   await page.route('**/page-under-test', (route) => route.fulfill({ contentType: 'text/html', body: html }));
   await page.route('**/page.js', (route) => route.fulfill({ contentType: 'text/javascript', body: bundle }));
   await page.goto(`${base}/page-under-test`);
-  return { page, trouble, [Symbol.asyncDispose]: () => context.close() };
+  return { page, trouble, sockets, [Symbol.asyncDispose]: () => context.close() };
 }
 
 async function bundleOf(contents: string): Promise<string> {

@@ -56,13 +56,14 @@ withBrowser('in a browser', () => {
   }
 
   test('the element shows a job to its end, for eyes and for screen readers', async () => {
-    const job = await submit(10, 60);
     await using visit = await openPage(browser, spillway.url, {
       script: ELEMENT,
-      body: `<spillway-progress job="${job}" base-url="${spillway.url}" label="Report"></spillway-progress>`,
+      body: `<spillway-progress base-url="${spillway.url}" label="Report"></spillway-progress>`,
     });
     const { page } = visit;
     const bar = page.getByRole('progressbar', { name: 'Report' });
+    const job = await submit(10, 100);
+    await page.evaluate((id) => document.querySelector('spillway-progress')?.setAttribute('job', id), job);
     await page.locator('spillway-progress[state=completed]').waitFor();
     expect(await bar.getAttribute('aria-valuenow')).toBe('100');
     expect(await bar.getAttribute('aria-valuetext')).toBe('completed 100 %');
@@ -93,44 +94,59 @@ withBrowser('in a browser', () => {
     expect(visit.trouble).toEqual([]);
   });
 
-  test.each(['light', 'dark'] as const)('the element fits a narrow page and is drawn for a %s one', async (colorScheme) => {
-    const job = await submit(1, 1);
-    await using visit = await openPage(browser, spillway.url, {
-      script: ELEMENT,
-      body: `<style>spillway-progress::part(bar) { outline-style: dotted } spillway-progress { --spillway-height: 20px }</style>
+  test.each(['light', 'dark'] as const)(
+    'the element fits a narrow page and is drawn for a %s one',
+    async (colorScheme) => {
+      const job = await submit(1, 1);
+      await using visit = await openPage(browser, spillway.url, {
+        script: ELEMENT,
+        body: `<style>spillway-progress::part(bar) { outline-style: dotted } spillway-progress { --spillway-height: 20px }</style>
         <spillway-progress job="${job}" base-url="${spillway.url}" label="${'A long label '.repeat(8)}"></spillway-progress>`,
-      options: { colorScheme, viewport: { width: 280, height: 400 }, reducedMotion: 'reduce' },
-    });
-    const { page } = visit;
-    await page.locator('spillway-progress[state=completed]').waitFor();
-    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(280);
-    const look = await lookOf(page);
-    expect(look).toMatchObject({ outline: 'dotted', height: '20px', transition: '0s' });
-    expect(look.text).toBe(colorScheme === 'light' ? 'rgb(31, 35, 40)' : 'rgb(230, 232, 235)');
-  });
+        options: { colorScheme, viewport: { width: 280, height: 400 }, reducedMotion: 'reduce' },
+      });
+      const { page } = visit;
+      await page.locator('spillway-progress[state=completed]').waitFor();
+      expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(280);
+      const look = await lookOf(page);
+      expect(look).toMatchObject({ outline: 'dotted', height: '20px', transition: '0s' });
+      expect(look.text).toBe(colorScheme === 'light' ? 'rgb(31, 35, 40)' : 'rgb(230, 232, 235)');
+    },
+  );
 
-  test('the hook draws a job in StrictMode, asks for it once, cancels it, and ends with its component', async () => {
+  test('the hook draws a job in StrictMode, asks for it once, and ends with its component', async () => {
     const job = await submit(400, 50);
     await using visit = await openPage(browser, spillway.url, {
       script: HOOK,
       body: `<body data-job="${job}"><main></main>`,
     });
     const { page } = visit;
-    const sockets: string[] = [];
-    page.on('websocket', (socket) => sockets.push(socket.url()));
-    await page.reload();
     await page.locator('#view b').first().getByText('active').waitFor();
     await page.locator('#view s').first().getByText('live').waitFor();
-    expect(sockets).toHaveLength(1);
+    expect(visit.sockets).toHaveLength(1);
     await page.evaluate(() => document.querySelector<HTMLElement>('#hide')?.click());
     await page.waitForFunction(() => (globalThis as unknown as Told).client.connection.state === 'idle');
-    await page.reload();
-    await page.getByRole('button', { name: 'Cancel' }).first().waitFor();
+    expect(visit.sockets).toHaveLength(1);
+    expect(visit.trouble).toEqual([]);
+  });
+
+  test('the hook cancels its job', async () => {
+    await using server = await LiveServer.start();
+    server.add();
+    await using visit = await openPage(browser, server.url, {
+      script: HOOK,
+      body: `<body data-job="${JOB}"><main></main>`,
+    });
+    const { page } = visit;
+    await page.locator('#view b').first().getByText('waiting').waitFor();
+    await page.getByRole('button', { name: 'Cancel' }).first().click();
+    await until(() => server.commands.length === 1);
+    server.change({ kind: 'state', state: 'cancelled' });
+    await page.locator('#view b').first().getByText('cancelled').waitFor();
     expect(visit.trouble).toEqual([]);
   });
 
   test('a reload shows at once what was held, and goes on from there', async () => {
-    const job = await submit(30, 40);
+    const job = await submit(60, 100);
     await using visit = await openPage(browser, spillway.url, { script: WATCH, body: `<body data-job="${job}">` });
     const { page } = visit;
     await page.waitForFunction(() => ((globalThis as unknown as Told).watch.current?.log.length ?? 0) > 3);
@@ -145,7 +161,7 @@ withBrowser('in a browser', () => {
   });
 
   test('where the page has no WebSocket, a job is followed over HTTP to its end', async () => {
-    const job = await submit(20, 60);
+    const job = await submit(50, 100);
     await using visit = await openPage(browser, spillway.url, {
       script: `globalThis.WebSocket = class { constructor() { throw new Error('blocked') } };\n${WATCH}`,
       body: `<body data-job="${job}">`,

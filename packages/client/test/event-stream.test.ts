@@ -18,7 +18,11 @@ test.each<[string, string, StreamEvent[]]>([
   ['event, data and id', 'event: a\ndata: 1\nid: x\n\n', [{ event: 'a', data: '1', id: 'x' }]],
   ['no event name is "message"', 'data: 1\n\n', [{ event: 'message', data: '1', id: '' }]],
   ['several data lines are one text', 'data: 1\ndata\ndata:  2\n\n', [{ event: 'message', data: '1\n\n 2', id: '' }]],
-  ['comments and unknown fields are nothing', ': hello\nretry: 5\ndata: 1\n\n', [{ event: 'message', data: '1', id: '' }]],
+  [
+    'comments and unknown fields are nothing',
+    ': hello\nretry: 5\ndata: 1\n\n',
+    [{ event: 'message', data: '1', id: '' }],
+  ],
   ['an event without data is none', 'event: a\n\ndata: 1\n\n', [{ event: 'message', data: '1', id: '' }]],
   ['an id stays', 'id: x\ndata: 1\n\ndata: 2\n\n', ['1', '2'].map((data) => ({ event: 'message', data, id: 'x' }))],
   ['what the end cuts off is dropped', 'data: 1\n\ndata: 2\n', [{ event: 'message', data: '1', id: '' }]],

@@ -91,7 +91,10 @@ test.each([
   ['no JSON', () => '{'],
   ['null', () => 'null'],
   ['something else', () => '{"at":1}'],
-  ['no cursor', () => JSON.stringify({ at: Date.now(), held: { job: { id: JOB, state: 'active' }, log: [], output: [] } })],
+  [
+    'no cursor',
+    () => JSON.stringify({ at: Date.now(), held: { job: { id: JOB, state: 'active' }, log: [], output: [] } }),
+  ],
   ['older than a day', (good: string) => JSON.stringify({ ...JSON.parse(good), at: Date.now() - 25 * 60 * 60 * 1000 })],
 ])('an entry that is %s is ignored, and swept away at the next start', async (_what, broken) => {
   const store = new MemoryStorage();
