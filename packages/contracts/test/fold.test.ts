@@ -163,3 +163,20 @@ test('no event of a whole history leaves a hole, and one that was lost on the wa
   expect(leavesHole(truth(3), HISTORY[4]!)).toBe(true);
   expect(leavesHole(truth(3), HISTORY[8]!)).toBe(true);
 });
+
+test('a member of a set that is introduced again replaces what is held, unless that is newer', () => {
+  const held = applySnapshot(undefined, { job: JOB, cursor: { pos: '5-0', log: 0, output: 0 }, log: [], output: [] });
+  const { input: _input, ...brief } = JOB;
+  const joined = (pos: string): JobEvent => ({
+    job: JOB.id,
+    pos,
+    at: 1,
+    kind: 'joined',
+    snapshot: { job: { ...brief, state: 'active' }, cursor: { pos, log: 0, output: 0 }, log: [], output: [] },
+  });
+  expect(applyEvent(held, joined('5-0'))).toBe(held);
+  expect(applyEvent(held, joined('6-0'))).toMatchObject({
+    job: { state: 'active', input: JOB.input },
+    cursor: { pos: '6-0' },
+  });
+});
