@@ -104,7 +104,7 @@ class FallbackTransport implements Transport {
     const listener: LineListener = {
       up: (via) => when(Boolean, () => this.#up(line as Line, via)),
       down: (why) => when(Boolean, () => this.#down(line as Line, why)),
-      events: (events) => when(tells, () => this.#listener.events(events)),
+      events: (events, set) => when(tells, () => this.#listener.events(events, set)),
       snapshot: (snapshot) => when(isCurrent, () => this.#listener.snapshot(snapshot)),
       resync: (targets) => when(isCurrent, () => this.#listener.resync(targets)),
       denied: (targets, error) => when(isCurrent, () => this.#listener.denied(targets, error)),

@@ -1,4 +1,14 @@
-import type { Command, ControlReply, JobError, JobEvent, Snapshot, WatchReply, WatchTarget } from '@spillway/contracts';
+import type {
+  Command,
+  ControlReply,
+  JobError,
+  JobEvent,
+  OpsTarget,
+  SetTarget,
+  Snapshot,
+  WatchReply,
+  WatchTarget,
+} from '@spillway/contracts';
 import { type ApiError, refusal } from './api-error.ts';
 import type { Credentials } from './credentials.ts';
 import { Outbox } from './outbox.ts';
@@ -95,14 +105,6 @@ export class Live implements LiveConnection {
     return reply;
   }
 
-  /** One look at a job that is not watched for itself. Undefined where there is no answer. */
-  async lookAt(job: string): Promise<Snapshot | undefined> {
-    const reply = await this.#transport?.watch([{ job }]).catch(() => undefined);
-    if (!this.get({ job })) this.#transport?.unwatch([{ job }]);
-    const result = reply && 'results' in reply ? reply.results[0] : undefined;
-    return result && 'snapshot' in result ? result.snapshot : undefined;
-  }
-
   /** Closes every watch, and with them the connection. */
   close(): void {
     for (const subject of [...this.#subjects.values()]) subject.close();
@@ -115,7 +117,7 @@ export class Live implements LiveConnection {
     this.#transport = this.#createTransport({
       up: (via) => this.#up(via),
       down: () => this.#down(),
-      events: (events) => this.#take(events),
+      events: (events, set) => this.#take(events, set),
       snapshot: (snapshot) => this.#takeSnapshot(snapshot),
       resync: (targets) => this.#askFor(this.#named(targets)),
       denied: (targets, error) => void this.#denied(this.#named(targets), error),
@@ -229,11 +231,11 @@ export class Live implements LiveConnection {
     this.#toAsk.clear();
   }
 
-  #take(events: JobEvent[]): void {
+  #take(events: JobEvent[], set?: SetTarget | OpsTarget): void {
     const changed = new Set<Subject>();
     const incomplete = new Set<Subject>();
     for (const event of events) {
-      for (const subject of this.#concerned(event.job)) {
+      for (const subject of this.#concerned(set ?? { job: event.job })) {
         if (subject.take(event)) incomplete.add(subject);
         changed.add(subject);
       }
@@ -243,16 +245,15 @@ export class Live implements LiveConnection {
   }
 
   #takeSnapshot(snapshot: Snapshot): void {
-    for (const subject of this.#concerned(snapshot.job.id)) {
+    for (const subject of this.#concerned({ job: snapshot.job.id })) {
       subject.takeSnapshot(snapshot);
       subject.publish();
     }
   }
 
-  /** The job itself where it is watched, and else every set: a connection watches jobs or sets, not both. */
-  #concerned(job: string): Iterable<Subject> {
-    const subject = this.get({ job });
-    return subject ? [subject] : [...this.#subjects.values()];
+  #concerned(target: WatchTarget): Subject[] {
+    const subject = this.get(target);
+    return subject ? [subject] : [];
   }
 
   /** The right to watch these has ended, or was never there. With a new token they are asked for again. */

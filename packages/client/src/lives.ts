@@ -102,7 +102,6 @@ export class Lives implements LiveConnection {
 
   #makeSet(of: SetTarget, live: Live): WatchedSetSubject {
     const set: WatchedSetSubject = new WatchedSetSubject(of, {
-      lookAt: (job) => live.lookAt(job),
       onEmpty: () => live.remove(set),
     });
     return set;

@@ -3,7 +3,9 @@ import type {
   CommandReply,
   JobError,
   JobEvent,
+  OpsTarget,
   RefreshReply,
+  SetTarget,
   Snapshot,
   WatchReply,
   WatchTarget,
@@ -38,7 +40,8 @@ export interface TransportListener {
   /** May come again without a `down` in between: then a new line has taken the place of the one before. */
   up(via: Via): void;
   down(why: DownReason): void;
-  events(events: JobEvent[]): void;
+  /** `set` names the set that they are from; those of a job's own watch come without. */
+  events(events: JobEvent[], set?: SetTarget | OpsTarget): void;
   /** A snapshot that came unasked: a stream that was resumed, or a poll. */
   snapshot(snapshot: Snapshot): void;
   resync(targets: WatchTarget[]): void;

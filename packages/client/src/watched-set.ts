@@ -12,8 +12,6 @@ import type { DrivenSetWatch, JobsById } from './set-watch.ts';
 import type { Subject } from './subject.ts';
 
 export interface WatchedSetOptions {
-  /** Looks at a job that made itself known by an event only. */
-  lookAt(job: string): Promise<Snapshot | undefined>;
   /** Nobody watches it any more. */
   onEmpty(): void;
 }
@@ -25,8 +23,7 @@ export class WatchedSetSubject implements Subject {
   readonly #watches = new Set<DrivenSetWatch>();
   readonly #held = new Map<string, WatchedJob>();
   readonly #jobs = new Map<string, Job>();
-  /** Jobs that are being looked at, so that each is looked at once. */
-  readonly #looking = new Set<string>();
+  /** Events that came after the latest question and before its answer. */
   #early: JobEvent[] | undefined;
   #total: number | undefined;
   /** When the newest job of the answer was made; '' where it named every job there was. Later ones are new members. */
@@ -91,7 +88,6 @@ export class WatchedSetSubject implements Subject {
     if (event.kind === 'removed') this.#forget(event.job);
     else if (event.kind === 'joined') this.#join(event.snapshot, held);
     else if (held) this.#hold(applyEvent(held, withoutLines(event)));
-    else void this.#lookAt(event.job);
     return false;
   }
 
@@ -132,17 +128,6 @@ export class WatchedSetSubject implements Subject {
     this.#held.set(held.job.id, { ...held, log: [], output: [] });
     this.#jobs.set(held.job.id, held.job);
     this.#changed = true;
-  }
-
-  /** It was there before the watch began, and is older than those that the answer named. */
-  async #lookAt(id: string): Promise<void> {
-    if (this.#looking.has(id)) return;
-    this.#looking.add(id);
-    const snapshot = await this.#options.lookAt(id);
-    this.#looking.delete(id);
-    if (!snapshot) return;
-    this.takeSnapshot(snapshot);
-    this.publish();
   }
 
   #includes(job: Job): boolean {

@@ -111,6 +111,10 @@ export class LiveServer {
 
   tell(events: JobEvent[]): void {
     this.#io.of('/jobs').emit('events', events);
+    for (const event of events) {
+      for (const tag of this.#jobs.get(event.job)?.job.tags ?? [])
+        this.#io.of('/jobs').emit('events', [event], { tag });
+    }
     this.http.tell(events);
   }
 

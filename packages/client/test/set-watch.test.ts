@@ -35,19 +35,6 @@ test('a set begins with its jobs and follows them, those that join and those tha
   expect(client.connection.state).toBe('idle');
 });
 
-test('a member that the answer did not name makes itself known by its first event', async () => {
-  await using house = await openHouse();
-  const { server, client } = house;
-  server.add(SECOND);
-  const set = client.watchAll({ tag: 'orders' });
-  await until(() => set.total === 0);
-  server.add(JOB, TAG);
-  server.change({ kind: 'state', state: 'active' });
-  server.change({ kind: 'state', state: 'active' }, SECOND);
-  await until(() => set.jobs.size === 1);
-  expect(statesOf(set.jobs)).toEqual(['D active']);
-});
-
 test('after a lost connection a set is the truth again', async () => {
   await using house = await openHouse();
   const { server, client } = house;
