@@ -82,3 +82,18 @@ test('where INFO is forbidden there is no epoch, and cursors are taken as they a
   const { cursor } = await createReader({ redis, prefix }).snapshot(id, { log: 0, output: 0 });
   expect(cursor).not.toHaveProperty('epoch');
 });
+
+test('a connection for commands that died without a word is replaced, and its epoch with it', async () => {
+  await using sandbox = await openSandbox();
+  await using proxy = await openRedisProxy(sandbox.redisUrl);
+  const { submit } = await openQueue(sandbox);
+  const redis = await connectOver(proxy.url, sandbox);
+  const { id } = await submit();
+  const reader = createReader({ redis, prefix: sandbox.prefix });
+  const { cursor } = await reader.snapshot(id);
+  expect(redis.options.socketTimeout).toBeGreaterThan(0);
+  redis.options.socketTimeout = 200;
+  proxy.silence();
+  const answer = await until('an answer', () => reader.snapshot(id, cursor));
+  expect(answer.cursor).toEqual(cursor);
+});
