@@ -1,5 +1,5 @@
 import type { JobEvent } from '@spillway/contracts';
-import { openSandbox, type Sandbox, until } from '@spillway/testkit';
+import { openSandbox, redisUrl, type Sandbox, until } from '@spillway/testkit';
 import { Queue } from 'bullmq';
 import { Backlog } from '../src/consumer/backlog.ts';
 import type { Lease } from '../src/consumer/index.ts';
@@ -69,8 +69,8 @@ test('what is written right before the end is told before the end, for a thousan
 });
 
 test('what is written right before the end is told before the end, also while connections break', async () => {
+  await using proxy = await openRedisProxy(redisUrl());
   await using sandbox = await openSandbox();
-  await using proxy = await openRedisProxy(sandbox.redisUrl);
   const { jobs, events } = await followMany(sandbox, 300);
   const redis = await connectOver(proxy.url, sandbox, 'worker');
   let ended = 0;
@@ -90,8 +90,8 @@ test('what is written right before the end is told before the end, also while co
 }, 90_000);
 
 test('a report whose reply was lost with the connection is written once', async () => {
+  await using proxy = await openRedisProxy(redisUrl());
   await using sandbox = await openSandbox();
-  await using proxy = await openRedisProxy(sandbox.redisUrl);
   const { submit, reader } = await openQueue(sandbox);
   const redis = await connectOver(proxy.url, sandbox, 'worker');
   const { id } = await submit();
