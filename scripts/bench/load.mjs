@@ -2,11 +2,12 @@
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 
-/** Starts a load process (`http` or `live`). `run(plan)` resolves with its result; run one plan at a time. */
+/** Starts a load process (a file in load/). `run(plan)` resolves with its result; run one plan at a time. */
 export async function startLoad(stage, kind) {
   const file = fileURLToPath(new URL(`load/${kind}.mjs`, import.meta.url));
   const actor = await stage.service(`load-${kind}`, file);
   return {
+    pid: actor.pid,
     async run(plan) {
       actor.child.send(plan);
       const [result] = await once(actor.child, 'message');

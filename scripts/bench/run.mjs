@@ -3,6 +3,7 @@ import { appendFileSync, writeFileSync } from 'node:fs';
 import { findRedisProgram } from '../redis/find-program.mjs';
 import { drain } from './benches/drain.mjs';
 import { latency } from './benches/latency.mjs';
+import { live } from './benches/live.mjs';
 import { memory } from './benches/memory.mjs';
 import { start } from './benches/start.mjs';
 import { submit } from './benches/submit.mjs';
@@ -12,7 +13,7 @@ import { measureRounds } from './rounds.mjs';
 import { summarize } from './summary.mjs';
 import { textTable } from './table.mjs';
 
-const BENCHES = [submit, drain, latency, memory, start];
+const BENCHES = [submit, drain, latency, live, memory, start];
 const ROUNDS = { quick: 1, full: 5 };
 /** Jobs that one worker process runs at a time, the same in every system. */
 const CONCURRENCY = 50;
@@ -38,11 +39,10 @@ export async function runBenches(options, onStage) {
   };
 
   const scenarios = [];
-  for (const bench of BENCHES.filter(({ name }) => options.names.includes(name))) {
-    for (const scenario of bench.scenarios({ quick: options.quick, concurrency: CONCURRENCY })) {
-      scenarios.push(summarize(scenario, await measureRounds(scenario, plan)));
-      print(`\n${textTable(scenarios.at(-1))}\n`);
-    }
+  const chosen = BENCHES.filter(({ name }) => options.names.includes(name));
+  for (const scenario of scenariosOf(chosen, { quick: options.quick, concurrency: CONCURRENCY, say: plan.say })) {
+    scenarios.push(summarize(scenario, await measureRounds(scenario, plan)));
+    print(`\n${textTable(scenarios.at(-1))}\n`);
   }
 
   const report = { startedAt, quick: options.quick, rounds, machine: describeMachine(redis), scenarios };
@@ -52,4 +52,10 @@ export async function runBenches(options, onStage) {
   if (jsonToStdout) process.stdout.write(json);
   else if (options.json) writeFileSync(options.json, json);
   if (options.docs) writePage(report);
+}
+
+/** Each scenario once: one may belong to two benchmarks. */
+function scenariosOf(benches, context) {
+  const all = benches.flatMap((bench) => bench.scenarios(context));
+  return [...new Map(all.map((scenario) => [scenario.id, scenario])).values()];
 }

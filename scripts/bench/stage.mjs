@@ -65,6 +65,14 @@ export function openStage() {
 
     stop: (actor) => stopActor(actor),
 
+    /** Ends a process as a crash would. */
+    async crash(actor) {
+      const ended = once(actor.child, 'exit');
+      actor.stopping = true;
+      actor.child.kill('SIGKILL');
+      await ended;
+    },
+
     async close() {
       // Last started, first stopped: the services end while their Redis is still there.
       for (const actor of [...running.values()].reverse()) await stopActor(actor);

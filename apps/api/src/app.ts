@@ -47,11 +47,11 @@ export async function buildApp(setup: AppSetup): Promise<App> {
 
   registerRequestId(app);
   registerErrors(app);
-  registerAccess(app, setup);
+  registerAccess(app, { ...setup, ...setup.services });
   registerMetrics(app, setup.services.metrics);
   registerLive(app, setup.statusUrl);
   await registerOpenApi(app);
-  await registerRoutes(app, setup.services);
+  await registerRoutes(app, setup);
   await registerPages(app);
   return app;
 }

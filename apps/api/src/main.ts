@@ -5,9 +5,11 @@ import { createFeed } from '@spillway/queue/feed';
 import { createProducer } from '@spillway/queue/producer';
 import { createReader } from '@spillway/queue/reader';
 import { createRegistry } from '@spillway/queue/registry';
+import { openTokenRecords } from '@spillway/queue/tokens';
 import {
   checkBind,
   checkReadiness,
+  createTokens,
   parseKeys,
   type RunningService,
   runService,
@@ -35,6 +37,9 @@ async function start({ config, logger }: ServiceSetup): Promise<RunningService> 
   const listener = createEndListener();
   const feed = createFeed({ reads, commands: redis, prefix, listener, onError });
   const catalogue = createCatalogue(registry, (err) => logger.error({ err }, 'a job type is left out'));
+  const tokenRecords = openTokenRecords({ redis, prefix, secrets: config.tokenSecret, onError });
+  const { secrets, isRevoked } = tokenRecords;
+  const tokens = createTokens({ issuer: prefix, keys, secrets, isRevoked });
   const files = openFileStore({ location: config.files, maxBytes: config.fileLimitBytes });
 
   const app = await buildApp({
@@ -48,17 +53,21 @@ async function start({ config, logger }: ServiceSetup): Promise<RunningService> 
       registry,
       catalogue,
       files,
+      tokens,
+      tokenRecords,
       metrics: createMetrics({ queues: catalogue.queues, reader, workers: registry }),
       waitForEnd: createWaitForEnd(feed, listener, reader),
       readiness: () => checkReadiness({ redis: () => redis.ping() }),
     },
   });
+  await tokenRecords.looked;
   const url = await app.listen({ host: config.host, port: config.port });
   return {
     url,
     async stop() {
       listener.close();
       await app.close();
+      tokenRecords.close();
       await feed.close();
       await producer.close();
       await files.close();

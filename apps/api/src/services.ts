@@ -2,7 +2,8 @@ import type { FileStore } from '@spillway/files';
 import type { Producer } from '@spillway/queue/producer';
 import type { Reader } from '@spillway/queue/reader';
 import type { Registry } from '@spillway/queue/registry';
-import type { Readiness } from '@spillway/runtime';
+import type { TokenRecords } from '@spillway/queue/tokens';
+import type { Readiness, Tokens } from '@spillway/runtime';
 import type { Catalogue } from './catalogue.ts';
 import type { Metrics } from './metrics.ts';
 import type { WaitForEnd } from './wait-for-end.ts';
@@ -14,6 +15,8 @@ export interface Services {
   registry: Registry;
   catalogue: Catalogue;
   files: FileStore;
+  tokens: Tokens;
+  tokenRecords: TokenRecords;
   metrics: Metrics;
   waitForEnd: WaitForEnd;
   readiness: () => Promise<Readiness>;

@@ -1,19 +1,34 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import { SpillwayError, toProblem } from '@spillway/contracts';
-import { type Config, isOwnHost, type Keys, mayUse } from '@spillway/runtime';
+import { type Config, isOwnHost, type Keys, type Tokens } from '@spillway/runtime';
 import type { Socket } from 'socket.io';
-import { type Access, accessOfKey } from './access.ts';
-import type { Jobs } from './live-socket.ts';
+import { type Access, accessOf } from './access.ts';
 
-type Middleware = Parameters<Jobs['use']>[0];
+/** Serves any namespace: of a connection it needs this much. */
+type Middleware = (
+  socket: { handshake: Socket['handshake']; data: { access: Access } },
+  next: (error?: Error) => void,
+) => void;
 
 /**
- * Decides at every connect who may watch: a key with the scope `read` where keys are configured, and pages of this site
- * or of the allowed origins only. A refusal carries its problem document as `data`.
+ * Decides at every connect who may watch: a watch token, or a key with the scope `read` where keys are configured, and
+ * pages of this site or of the allowed origins only; `operators` need a key with the scope `control` besides. A refusal
+ * carries its problem document as `data`.
  */
-export function makeAdmission({ keys, config }: { keys: Keys; config: Config }): Middleware {
+export function makeAdmission(
+  { keys, config, tokens }: { keys: Keys; config: Config; tokens: Tokens },
+  who: 'watchers' | 'operators',
+): Middleware {
   return (socket, next) => {
     try {
-      socket.data.access = admit(socket.handshake, keys, config);
+      const { headers, auth } = socket.handshake;
+      assertOwnPage(headers, keys, config);
+      const token: unknown = auth.token;
+      const access = accessOf(typeof token === 'string' ? token : undefined, tokens);
+      if (who === 'operators' && !access.isOperator) {
+        throw new SpillwayError('forbidden', 'expected a key with the scopes read and control');
+      }
+      socket.data.access = access;
       next();
     } catch (error) {
       next(
@@ -25,26 +40,23 @@ export function makeAdmission({ keys, config }: { keys: Keys; config: Config }):
   };
 }
 
-/** @throws SpillwayError `unauthorized`, `forbidden` */
-function admit({ headers, auth }: Socket['handshake'], keys: Keys, config: Config): Access {
-  const { origin } = headers;
-  // api forwards with its own Host, and says in X-Forwarded-Host which one the browser asked for.
-  const host = headers['x-forwarded-host'] ?? headers.host;
-  if (origin && !config.origins.includes(origin) && !isHostOf(origin, host)) {
+/**
+ * Pages of this site and of the allowed origins only; while no keys are set, under this service's own names only.
+ * @throws SpillwayError `forbidden`
+ */
+export function assertOwnPage(headers: IncomingHttpHeaders, keys: Keys, config: Config): void {
+  const { origin, host = '', 'x-forwarded-host': forwarded } = headers;
+  // A proxy in front may ask under its own Host, and say in X-Forwarded-Host which one the browser asked for.
+  if (origin && !config.origins.includes(origin) && !isHostOf(origin, forwarded ?? host)) {
     throw new SpillwayError('forbidden', `expected a page of this site or of SPILLWAY_ORIGINS, got one of ${origin}`);
   }
-  if (!keys.required && !isOwnHost(String(host), config)) {
-    throw new SpillwayError('forbidden', `expected a Host header that names this service, got ${host}`);
+  // Unlike Host, a page's script can set the other header, so it must never be what lets a request in.
+  const foreign = [host, ...(forwarded === undefined ? [] : [String(forwarded)])].find(
+    (name) => !isOwnHost(name, config),
+  );
+  if (!keys.required && foreign !== undefined) {
+    throw new SpillwayError('forbidden', `expected a Host header that names this service, got ${foreign}`);
   }
-  const token: unknown = auth.token;
-  const caller = keys.verify(typeof token === 'string' ? token : undefined);
-  if (!caller)
-    throw new SpillwayError(
-      'unauthorized',
-      `expected a valid key as \`auth.token\`, got ${token ? 'one that is not known' : 'none'}`,
-    );
-  if (!mayUse(caller, 'read')) throw new SpillwayError('forbidden', 'expected a key with the scope read');
-  return accessOfKey(caller);
 }
 
 function isHostOf(origin: string, host: string | string[] | undefined): boolean {

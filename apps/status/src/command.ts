@@ -1,4 +1,4 @@
-import { type Command, type CommandReply, SpillwayError } from '@spillway/contracts';
+import { type Command, type CommandReply, SpillwayError, unknownJob } from '@spillway/contracts';
 import type { Cancel } from '@spillway/queue/cancel';
 import type { Reader } from '@spillway/queue/reader';
 import { compileSchema } from '@spillway/runtime';
@@ -42,11 +42,6 @@ function readCommand(request: unknown): Command {
     `the command is not as expected: ${problems.map(({ message }) => message).join('; ')}`,
     { errors: problems },
   );
-}
-
-/** What the reader says of a job that does not exist: who may not see one learns no more than that. */
-export function unknownJob(id: string): SpillwayError {
-  return new SpillwayError('job_not_found', `expected the id of a stored job, got ${JSON.stringify(id)}`);
 }
 
 function mayNotCommand(id: string): SpillwayError {

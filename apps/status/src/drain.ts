@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Connections } from './connections.ts';
-import type { Jobs } from './live-socket.ts';
+import type { LiveNamespace } from './live-socket.ts';
 
 /** Clients that are sent away in one second: the other processes take twice as many handshakes without being late. */
 const MOVES_PER_S = 500;
@@ -21,13 +21,13 @@ export function spreadMs(connections: number, stopMs: number): number {
  * Until then they are served as before.
  */
 export async function sendAway(
-  jobs: Jobs,
+  namespaces: readonly LiveNamespace[],
   { connections, stopMs }: { connections: Connections; stopMs: number },
 ): Promise<void> {
   connections.drain();
   const spread = spreadMs(connections.size, stopMs);
-  for (const socket of jobs.sockets.values()) {
-    socket.emit('drain', { afterMs: Math.round(Math.random() * spread) });
+  for (const { sockets } of namespaces) {
+    for (const socket of sockets.values()) socket.emit('drain', { afterMs: Math.round(Math.random() * spread) });
   }
   await connections.gone(stopMs);
 }

@@ -1,4 +1,4 @@
-import type { ClientToServer, ServerToClient, WatchTarget } from '@spillway/contracts';
+import type { ClientToServer, ServerToOperator, WatchTarget } from '@spillway/contracts';
 import type { DefaultEventsMap, Namespace, Socket } from 'socket.io';
 import type { Access } from './access.ts';
 import type { Pace } from './slow-readers.ts';
@@ -19,11 +19,28 @@ interface LiveData {
   pace: Pace;
 }
 
-export type Jobs = Namespace<ClientToServer, ServerToClient, DefaultEventsMap, LiveData>;
-export type LiveSocket = Socket<ClientToServer, ServerToClient, DefaultEventsMap, LiveData>;
+/** `/jobs` or `/ops`; only the second sends what is for operators alone. */
+export type LiveNamespace = Namespace<ClientToServer, ServerToOperator, DefaultEventsMap, LiveData>;
+export type LiveSocket = Socket<ClientToServer, ServerToOperator, DefaultEventsMap, LiveData>;
 
 /** A connection below its namespaces. */
 export type LiveConnection = LiveSocket['conn'];
+
+/** Begins a watch, by joining its room once what it needs is followed. Does nothing where it is watched already. */
+export async function enter(
+  socket: LiveSocket,
+  room: string,
+  target: WatchTarget,
+  follow: () => Promise<() => void>,
+): Promise<void> {
+  const { watched } = socket.data;
+  if (watched.has(room)) return;
+  const release = await follow();
+  // The connection may have gone, or the same been asked for twice, meanwhile.
+  if (socket.disconnected || watched.has(room)) return release();
+  watched.set(room, { target, release });
+  await socket.join(room);
+}
 
 /** Ends a watch; harmless where there is none. */
 export function leave(socket: LiveSocket, room: string): void {

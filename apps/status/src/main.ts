@@ -3,9 +3,12 @@ import { createCancel } from '@spillway/queue/cancel';
 import { closeRedis, connectRedis } from '@spillway/queue/connection';
 import { createFeed } from '@spillway/queue/feed';
 import { createReader } from '@spillway/queue/reader';
+import { createRegistry as createWorkerRegistry } from '@spillway/queue/registry';
+import { openTokenRecords } from '@spillway/queue/tokens';
 import {
   checkBind,
   checkReadiness,
+  createTokens,
   parseKeys,
   type RunningService,
   runService,
@@ -30,28 +33,36 @@ async function start({ config, logger }: ServiceSetup): Promise<RunningService> 
   const onError = (err: Error) => logger.warn({ err }, 'trouble with Redis');
   const redis = connectRedis(config.redisUrl, 'command', 'status', onError);
   const reads = connectRedis(config.redisUrl, 'feed', 'status', onError);
+  const { prefix } = config;
+  const tokenRecords = openTokenRecords({ redis, prefix, secrets: config.tokenSecret, onError });
+  const { secrets, isRevoked } = tokenRecords;
   const metrics = createMetrics();
   const slowReaders = createSlowReaders(metrics);
   const relay = createRelay({ slowReaders, metrics });
-  const feed = createFeed({ reads, commands: redis, prefix: config.prefix, listener: relay, onError });
+  const feed = createFeed({ reads, commands: redis, prefix, listener: relay, onError });
 
   const server = createServer({
     keys,
+    tokens: createTokens({ issuer: prefix, keys, secrets, isRevoked }),
+    tokenRecords,
     config,
     relay,
     feed,
-    reader: queueSnapshots(createReader({ redis, prefix: config.prefix }), metrics),
-    cancel: createCancel({ redis, prefix: config.prefix }),
+    reader: queueSnapshots(createReader({ redis, prefix }), metrics),
+    registry: createWorkerRegistry({ redis, prefix }),
+    cancel: createCancel({ redis, prefix }),
     slowReaders,
     metrics,
     readiness: () => checkReadiness({ redis: () => redis.ping() }),
     logger,
   });
+  await tokenRecords.looked;
   const url = await server.listen(config.statusPort, config.host);
   return {
     url,
     async stop() {
       await server.close();
+      tokenRecords.close();
       await feed.close();
       await closeRedis(redis);
     },

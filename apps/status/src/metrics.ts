@@ -15,7 +15,12 @@ export interface LiveMetrics {
   /** Time from the question to the snapshot, waiting included. */
   snapshots: Histogram;
   /** Figures that are read when somebody asks for them, so that they cost nothing in between. */
-  watch(gauges: { connections: () => number; watches: () => number; bufferedBytes: () => number }): void;
+  watch(gauges: {
+    connections: () => number;
+    streams: () => number;
+    watches: () => number;
+    bufferedBytes: () => number;
+  }): void;
 }
 
 export function createMetrics(): LiveMetrics {
@@ -47,12 +52,13 @@ export function createMetrics(): LiveMetrics {
     ),
     watch(gauges) {
       for (const [name, help, read] of [
-        ['connections', 'Live connections.', gauges.connections],
-        ['watches', 'Targets watched on them.', gauges.watches],
-        ['buffered_bytes', 'Bytes that wait for clients to read them.', gauges.bufferedBytes],
+        ['live_connections', 'Live connections.', gauges.connections],
+        ['event_streams', 'Streams of Server-Sent Events.', gauges.streams],
+        ['live_watches', 'Targets watched on them.', gauges.watches],
+        ['live_buffered_bytes', 'Bytes that wait for clients to read them.', gauges.bufferedBytes],
       ] as const) {
         new Gauge({
-          name: `spillway_live_${name}`,
+          name: `spillway_${name}`,
           help,
           registers,
           collect() {

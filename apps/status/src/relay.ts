@@ -1,8 +1,7 @@
 import { isFinal, type JobEvent, jobRoom, type WatchTarget } from '@spillway/contracts';
 import type { FeedListener } from '@spillway/queue/feed';
-import type { Jobs, LiveSocket } from './live-socket.ts';
-import type { LiveMetrics } from './metrics.ts';
-import type { SlowReaders } from './slow-readers.ts';
+import type { LiveNamespace, LiveSocket } from './live-socket.ts';
+import { type RoomSetup, sendToRoom } from './room.ts';
 
 /** Somebody who hears a room without being a connection of Socket.IO. Both are called in order and must not throw. */
 export interface RoomListener {
@@ -19,7 +18,7 @@ export interface RoomListener {
  */
 export interface Relay extends FeedListener {
   /** Where to send; to be called once, before the feed follows anything. */
-  to(namespace: Jobs): void;
+  to(namespace: LiveNamespace): void;
   /** Hears a room from now on, until the release is called. */
   subscribe(room: string, listener: RoomListener): () => void;
 }
@@ -27,25 +26,23 @@ export interface Relay extends FeedListener {
 /** How long a frame is gathered: three times faster than an eye that reads, and a twentieth of the writes of a busy job. */
 const FRAME_MS = 50;
 
-export function createRelay(setup: { slowReaders: SlowReaders; metrics: LiveMetrics }): Relay {
+export function createRelay(setup: RoomSetup): Relay {
   return new RoomRelay(setup);
 }
 
 class RoomRelay implements Relay {
-  readonly #slowReaders: SlowReaders;
-  readonly #metrics: LiveMetrics;
+  readonly #setup: RoomSetup;
   /** What is gathered, by room. */
   readonly #frames = new Map<string, JobEvent[]>();
   readonly #listeners = new Map<string, Set<RoomListener>>();
-  #namespace: Jobs | undefined;
+  #namespace: LiveNamespace | undefined;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor({ slowReaders, metrics }: Parameters<typeof createRelay>[0]) {
-    this.#slowReaders = slowReaders;
-    this.#metrics = metrics;
+  constructor(setup: RoomSetup) {
+    this.#setup = setup;
   }
 
-  to(namespace: Jobs): void {
+  to(namespace: LiveNamespace): void {
     this.#namespace = namespace;
   }
 
@@ -78,7 +75,7 @@ class RoomRelay implements Relay {
       }
     }
     for (const [socket, targets] of told) socket.emit('resync', { targets, why });
-    this.#metrics.resyncs.inc({ reason: 'gap' }, told.size);
+    this.#setup.metrics.resyncs.inc({ reason: 'gap' }, told.size);
   }
 
   #gather(room: string, event: JobEvent): void {
@@ -108,19 +105,7 @@ class RoomRelay implements Relay {
   #send(room: string, frame: JobEvent[]): void {
     const listeners = this.#listeners.get(room);
     if (listeners) for (const listener of listeners) listener.frame(frame);
-    const namespace = this.#namespace;
-    const ids = namespace?.adapter.rooms.get(room);
-    if (!namespace || !ids) return;
-    for (const id of ids) {
-      const socket = namespace.sockets.get(id);
-      if (socket) this.#slowReaders.look(socket);
-    }
-    // Those that cannot keep up have left; without anybody else there is nothing to encode.
-    if (ids.size === 0) return;
-    namespace.to(room).emit('events', frame);
-    this.#metrics.frames.inc(ids.size);
-    this.#metrics.events.inc(ids.size * frame.length);
-    this.#metrics.delay.observe(Math.max(0, Date.now() - (frame[0]?.at ?? 0)) / 1000);
+    if (this.#namespace) sendToRoom(this.#namespace, room, { frame }, this.#setup);
   }
 
   *#members(room: string): Iterable<LiveSocket> {

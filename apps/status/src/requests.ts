@@ -1,6 +1,7 @@
-import { type ClientToServer, type JobError, SpillwayError } from '@spillway/contracts';
+import type { ClientToServer, JobError } from '@spillway/contracts';
 import type { Logger } from '@spillway/runtime';
 import type { LiveSocket } from './live-socket.ts';
+import { toJobError } from './problem.ts';
 import { MESSAGES_PER_S, overLimitMs } from './rate-limit.ts';
 import type { SlowReaders } from './slow-readers.ts';
 
@@ -71,12 +72,6 @@ async function attempt(handle: Parameters<Serve>[1], request: unknown, logger: L
   } catch (error) {
     return { error: toJobError(error, logger) };
   }
-}
-
-export function toJobError(error: unknown, logger: Logger): JobError {
-  if (error instanceof SpillwayError) return { code: error.code, message: error.message };
-  logger.error({ err: error }, 'a live request failed');
-  return { code: 'internal', message: 'an unexpected error; the log of status has it' };
 }
 
 function tooMany(retryAfterMs: number): { error: JobError & { retryAfterMs: number } } {

@@ -6,31 +6,45 @@ import {
   type ServerResponse,
 } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setRoom } from '@spillway/contracts';
 import type { Cancel } from '@spillway/queue/cancel';
 import type { Feed } from '@spillway/queue/feed';
 import type { Reader } from '@spillway/queue/reader';
-import type { Config, Keys, Logger, Readiness } from '@spillway/runtime';
+import type { Registry } from '@spillway/queue/registry';
+import type { TokenRecords } from '@spillway/queue/tokens';
+import type { Config, Keys, Logger, Readiness, Tokens } from '@spillway/runtime';
 import { Server } from 'socket.io';
 import { makeAdmission } from './admission.ts';
 import { createCallerLimit } from './caller-limit.ts';
 import { obey } from './command.ts';
 import { type Connections, createConnections } from './connections.ts';
 import { endAll, sendAway } from './drain.ts';
-import { bufferedBytes, type Jobs, type LiveConnection, type LiveSocket } from './live-socket.ts';
+import { bufferedBytes, type LiveConnection, type LiveNamespace, type LiveSocket } from './live-socket.ts';
 import type { LiveMetrics } from './metrics.ts';
+import { serveOverview } from './ops.ts';
 import { limitRate } from './rate-limit.ts';
 import type { Relay } from './relay.ts';
 import { serveRequests } from './requests.ts';
+import { sendToRoom } from './room.ts';
+import { type AnySet, createSets, type SetOutlet } from './sets.ts';
 import { createPace, type SlowReaders } from './slow-readers.ts';
+import { createEventStreams, type EventStreams } from './sse.ts';
+import { makeAuthorize } from './sse-access.ts';
+import { jobOfEvents } from './sse-request.ts';
+import { readOpsTargets, readTargets } from './targets.ts';
+import { reviewTokens, serveRefresh } from './token-review.ts';
 import { guardUpgrades } from './upgrade.ts';
-import { serveWatches } from './watch.ts';
+import { serveWatches, type WatchSetup } from './watch.ts';
 
 export interface StatusSetup {
   keys: Keys;
+  tokens: Tokens;
+  tokenRecords: TokenRecords;
   config: Config;
   relay: Relay;
   feed: Feed;
   reader: Reader;
+  registry: Registry;
   cancel: Cancel;
   slowReaders: SlowReaders;
   metrics: LiveMetrics;
@@ -60,27 +74,43 @@ const BACKLOG = 4096;
 export function createServer(setup: StatusSetup): StatusServer {
   const { config, relay, metrics } = setup;
   const connections = createConnections({ most: config.statusConnections });
+  const streams = createEventStreams({ ...setup, authorize: makeAuthorize(setup) });
   let draining = false;
   const http = createHttpServer((request, response) => {
-    answer(request, response, setup, draining).catch((err: unknown) => setup.logger.error({ err }, 'request failed'));
+    answer(request, response, { ...setup, streams, draining }).catch((err: unknown) =>
+      setup.logger.error({ err }, 'request failed'),
+    );
   });
   const io = openSocketIo(http);
   guardUpgrades(http, io, { connections, metrics });
   io.engine.on('connection', (connection: LiveConnection) => limitRate(connection, metrics));
-  const jobs: Jobs = io.of('/jobs');
-  const serve = prepareService(setup, connections);
-  const callers = createCallerLimit(config.statusCallerConnections, metrics);
-  jobs.use(makeAdmission(setup));
-  jobs.use(callers.admit);
-  jobs.on('connection', (socket) => {
-    callers.count(socket);
-    serve(socket);
+  const jobs: LiveNamespace = io.of('/jobs');
+  const ops: LiveNamespace = io.of('/ops');
+  const sets = createSets({
+    ...setup,
+    outlet: setOutlet({ jobs, ops }, setup),
+    onError: (err) => setup.logger.warn({ err }, 'a watched set could not be read'),
   });
+  const callers = createCallerLimit(config.statusCallerConnections, metrics);
+  const open = (namespace: LiveNamespace, who: 'watchers' | 'operators', readTargets: WatchSetup['readTargets']) => {
+    const serve = prepareService({ ...setup, sets, readTargets }, connections);
+    namespace.use(makeAdmission(setup, who));
+    namespace.use(callers.admit);
+    namespace.on('connection', (socket) => {
+      callers.count(socket);
+      serve(socket);
+    });
+  };
+  open(jobs, 'watchers', readTargets);
+  open(ops, 'operators', readOpsTargets);
+  serveOverview(ops, setup);
+  const stopReviews = reviewTokens(jobs);
   relay.to(jobs);
   metrics.watch({
     connections: () => connections.size,
-    watches: () => sum(jobs, ({ data }) => data.watched.size),
-    bufferedBytes: () => sum(jobs, ({ conn }) => bufferedBytes(conn)),
+    streams: () => streams.size,
+    watches: () => sum([jobs, ops], ({ data }) => data.watched.size),
+    bufferedBytes: () => sum([jobs, ops], ({ conn }) => bufferedBytes(conn)),
   });
 
   return {
@@ -92,9 +122,11 @@ export function createServer(setup: StatusSetup): StatusServer {
     },
     async close() {
       draining = true;
+      stopReviews();
       // From here on a new connection goes to another process: nobody listens.
       http.close();
-      await sendAway(jobs, { connections, stopMs: config.statusStopMs });
+      await streams.close();
+      await sendAway([jobs, ops], { connections, stopMs: config.statusStopMs });
       await endAll(() => void io.close(), connections);
       http.closeAllConnections();
     },
@@ -116,20 +148,35 @@ function openSocketIo(http: HttpServer): Server {
   });
 }
 
-/** What every connection shares is made once: there may be 20,000. */
-function prepareService(setup: StatusSetup, connections: Connections): (socket: LiveSocket) => void {
-  const watchSetup = {
-    feed: setup.feed,
-    reader: setup.reader,
-    logger: setup.logger,
+/** Sets of `/ops` are heard there, the others in `/jobs`. */
+function setOutlet({ jobs, ops }: { jobs: LiveNamespace; ops: LiveNamespace }, setup: StatusSetup): SetOutlet {
+  const namespaceOf = (set: AnySet) => ('queue' in set || 'tenant' in set ? ops : jobs);
+  return {
+    frame: (set, frame) => sendToRoom(namespaceOf(set), setRoom(set), { frame, set }, setup),
+    resync(set, why) {
+      const namespace = namespaceOf(set);
+      setup.metrics.resyncs.inc({ reason: 'gap' }, namespace.adapter.rooms.get(setRoom(set))?.size ?? 0);
+      namespace.to(setRoom(set)).emit('resync', { targets: [set], why });
+    },
+  };
+}
+
+/** What the connections of a namespace share is made once: there may be 20,000. */
+function prepareService(
+  setup: StatusSetup & Pick<WatchSetup, 'sets' | 'readTargets'>,
+  connections: Connections,
+): (socket: LiveSocket) => void {
+  const watchSetup: WatchSetup = {
+    ...setup,
     watchedMax: setup.config.statusWatched,
-    onWatched: ({ conn }: LiveSocket) => connections.arrived(conn.request.socket),
+    onWatched: ({ conn }) => connections.arrived(conn.request.socket),
   };
   return (socket) => {
     socket.data.watched = new Map();
     socket.data.pace = createPace();
     const serve = serveRequests(socket, setup);
     serveWatches(socket, serve, watchSetup);
+    serveRefresh(socket, serve, setup);
     serve('command', (request) => {
       setup.metrics.commands.inc();
       return obey(request, socket.data.access, setup);
@@ -137,18 +184,20 @@ function prepareService(setup: StatusSetup, connections: Connections): (socket: 
   };
 }
 
-function sum(jobs: Jobs, figure: (socket: LiveSocket) => number): number {
+function sum(namespaces: readonly LiveNamespace[], figure: (socket: LiveSocket) => number): number {
   let total = 0;
-  for (const socket of jobs.sockets.values()) total += figure(socket);
+  for (const { sockets } of namespaces) for (const socket of sockets.values()) total += figure(socket);
   return total;
 }
 
 async function answer(
-  { url }: IncomingMessage,
+  request: IncomingMessage,
   response: ServerResponse,
-  { readiness, metrics }: StatusSetup,
-  draining: boolean,
+  { readiness, metrics, streams, draining }: StatusSetup & { streams: EventStreams; draining: boolean },
 ): Promise<void> {
+  const { url } = request;
+  const job = jobOfEvents(url);
+  if (job !== undefined) return streams.answer(request, response, job);
   switch (url?.split('?')[0]) {
     case '/healthz':
       return reply(response, 200, 'application/json', JSON.stringify({ ok: true }));
@@ -163,7 +212,7 @@ async function answer(
         response,
         404,
         'text/plain',
-        'This is status: connect to /socket.io/ here, or ask api for everything else.\n',
+        'This is status: connect to /socket.io/ or read /v1/jobs/<id>/events here, or ask api for everything else.\n',
       );
   }
 }

@@ -1,24 +1,38 @@
-import { type JobTarget, type JobWatchResult, jobRoom, SpillwayError } from '@spillway/contracts';
+import {
+  type JobTarget,
+  type JobWatchResult,
+  jobRoom,
+  SpillwayError,
+  setRoom,
+  type WatchResult,
+  type WatchTarget,
+} from '@spillway/contracts';
 import type { Feed } from '@spillway/queue/feed';
 import type { Reader } from '@spillway/queue/reader';
 import type { Logger } from '@spillway/runtime';
-import { unknownJob } from './command.ts';
-import { type LiveSocket, leave } from './live-socket.ts';
-import { type Serve, toJobError } from './requests.ts';
-import { readTargets } from './targets.ts';
+import { assertMaySee } from './access.ts';
+import { enter, type LiveSocket, leave } from './live-socket.ts';
+import { toJobError } from './problem.ts';
+import type { Serve } from './requests.ts';
+import type { Sets } from './sets.ts';
+import { targetsOrNone } from './targets.ts';
+import { watchSet } from './watch-set.ts';
 
-interface Setup {
+export interface WatchSetup {
   feed: Feed;
   reader: Reader;
+  sets: Sets;
   logger: Logger;
   /** Targets that one connection may watch at a time. */
   watchedMax: number;
+  /** What may be watched in this namespace. @throws SpillwayError `invalid_request` */
+  readTargets: (request: unknown) => WatchTarget[];
   /** Called when the connection has its first answer. */
   onWatched: (socket: LiveSocket) => void;
 }
 
 /** Answers `watch` and `unwatch` of one connection. */
-export function serveWatches(socket: LiveSocket, serve: Serve, setup: Setup): void {
+export function serveWatches(socket: LiveSocket, serve: Serve, setup: WatchSetup): void {
   serve('watch', async (request) => {
     try {
       return { results: await watchAll(socket, request, setup) };
@@ -27,7 +41,7 @@ export function serveWatches(socket: LiveSocket, serve: Serve, setup: Setup): vo
     }
   });
   serve('unwatch', (request) => {
-    for (const { job } of targetsOrNone(request)) leave(socket, jobRoom(job));
+    for (const target of targetsOrNone(() => setup.readTargets(request))) leave(socket, roomOf(target));
     return { ok: true };
   });
   socket.once('disconnect', () => {
@@ -36,10 +50,12 @@ export function serveWatches(socket: LiveSocket, serve: Serve, setup: Setup): vo
   });
 }
 
-async function watchAll(socket: LiveSocket, request: unknown, setup: Setup): Promise<JobWatchResult[]> {
-  const targets = readTargets(request);
+async function watchAll(socket: LiveSocket, request: unknown, setup: WatchSetup): Promise<WatchResult[]> {
+  const ended = socket.data.access.ended();
+  if (ended) throw ended;
+  const targets = setup.readTargets(request);
   const { watched } = socket.data;
-  const fresh = new Set(targets.map(({ job }) => jobRoom(job)).filter((room) => !watched.has(room)));
+  const fresh = new Set(targets.map(roomOf).filter((room) => !watched.has(room)));
   if (watched.size + fresh.size > setup.watchedMax) {
     throw new SpillwayError(
       'invalid_request',
@@ -49,41 +65,32 @@ async function watchAll(socket: LiveSocket, request: unknown, setup: Setup): Pro
   return Promise.all(targets.map((target) => watch(socket, target, setup)));
 }
 
+async function watch(socket: LiveSocket, target: WatchTarget, setup: WatchSetup): Promise<WatchResult> {
+  try {
+    if ('job' in target) return await watchJob(socket, target, setup);
+    return await watchSet(socket, target, setup.sets);
+  } catch (error) {
+    leave(socket, roomOf(target));
+    const said = { error: toJobError(error, setup.logger) };
+    return 'job' in target ? { job: target.job, ...said } : { ...target, ...said };
+  }
+}
+
 /**
  * Follow the queue and join the room first, look second: what happens in between arrives as events that the snapshot
- * already holds, and the client drops those by their position.
+ * already holds, and the client drops those by their position. The right to the job comes before either: nothing of a
+ * job leaves before that is known.
  */
-async function watch(
+async function watchJob(
   socket: LiveSocket,
   { job, after }: JobTarget,
-  { feed, reader, logger }: Setup,
+  { feed, reader }: WatchSetup,
 ): Promise<JobWatchResult> {
-  try {
-    if (!socket.data.watched.has(jobRoom(job))) await join(socket, job, feed);
-    const snapshot = await reader.snapshot(job, after);
-    if (!socket.data.access.maySee(snapshot.job)) throw unknownJob(job);
-    return { job, snapshot };
-  } catch (error) {
-    leave(socket, jobRoom(job));
-    return { job, error: toJobError(error, logger) };
-  }
+  await assertMaySee(socket.data.access, job, reader);
+  await enter(socket, jobRoom(job), { job }, () => feed.follow(job));
+  return { job, snapshot: await reader.snapshot(job, after) };
 }
 
-async function join(socket: LiveSocket, job: string, feed: Feed): Promise<void> {
-  const { watched } = socket.data;
-  const room = jobRoom(job);
-  const release = await feed.follow(job);
-  // The connection may have gone, or the same job been asked for twice, while the feed was opening.
-  if (socket.disconnected || watched.has(room)) return release();
-  watched.set(room, { target: { job }, release });
-  await socket.join(room);
-}
-
-function targetsOrNone(request: unknown): JobTarget[] {
-  try {
-    return readTargets(request);
-  } catch {
-    // Leaving what cannot be named is leaving nothing.
-    return [];
-  }
+function roomOf(target: WatchTarget): string {
+  return 'job' in target ? jobRoom(target.job) : setRoom(target);
 }

@@ -196,12 +196,12 @@ export class Live implements LiveConnection {
   }
 
   #answer(job: Watched, result: JobWatchResult): void {
-    const { early = [] } = job;
-    job.early = undefined;
     if ('error' in result) {
-      for (const watch of [...job.watches]) watch.fail(refusal(result.error));
+      this.#refused([job], result.error);
       return;
     }
+    const { early = [] } = job;
+    job.early = undefined;
     job.held = applySnapshot(job.held, result.snapshot);
     for (const event of early) this.#fold(job, event);
     this.#publish(job);

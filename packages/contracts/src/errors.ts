@@ -7,9 +7,12 @@ import type { FieldProblem, Problem } from './problem.ts';
 export const ERRORS = {
   invalid_request: { status: 400, retryable: false, title: 'The request cannot be understood' },
   invalid_json: { status: 400, retryable: false, title: 'The body is not valid JSON' },
-  unauthorized: { status: 401, retryable: false, title: 'A valid key is needed' },
-  forbidden: { status: 403, retryable: false, title: 'The key lacks the scope for this' },
+  unauthorized: { status: 401, retryable: false, title: 'A valid key or token is needed' },
+  token_expired: { status: 401, retryable: false, title: 'The token has expired' },
+  token_revoked: { status: 401, retryable: false, title: 'The token was revoked' },
+  forbidden: { status: 403, retryable: false, title: 'The key or token does not permit this' },
   not_found: { status: 404, retryable: false, title: 'There is no such thing here' },
+  method_not_allowed: { status: 405, retryable: false, title: 'The address does not take this method' },
   unknown_type: { status: 404, retryable: true, title: 'No worker has registered this job type' },
   unknown_queue: { status: 404, retryable: true, title: 'No worker has registered this queue' },
   job_not_found: { status: 404, retryable: false, title: 'There is no such job, or it is no longer kept' },
@@ -50,6 +53,14 @@ export class SpillwayError extends Error {
     this.code = code;
     this.errors = options.errors;
   }
+}
+
+/**
+ * The answer for a job that does not exist. Who may not see a job that does exist is told the very same, so that nobody
+ * learns from it which ids are taken.
+ */
+export function unknownJob(id: string): SpillwayError {
+  return new SpillwayError('job_not_found', `expected the id of a stored job, got ${JSON.stringify(id)}`);
 }
 
 /** The problem document of an error; `requestId` ties it to the server's log. */

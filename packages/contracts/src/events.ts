@@ -1,3 +1,4 @@
+import type { QueueInfo, WorkerInfo } from './http.ts';
 import type { Cursor, Job, JobError, LogLine, OutputChunk, Progress, Snapshot } from './job.ts';
 import type { JobState } from './state.ts';
 
@@ -15,7 +16,9 @@ export type JobEvent = {
 export type JobChange =
   | { kind: 'state'; state: JobState; result?: unknown; error?: JobError; runAt?: string }
   | { kind: 'report'; progress?: Progress; log?: LogLine[]; output?: OutputChunk[] }
-  | { kind: 'removed' };
+  | { kind: 'removed' }
+  /** A member of a watched set, before the first event about it; told in sets only. It replaces what is held of the job. */
+  | { kind: 'joined'; snapshot: Snapshot };
 
 /** One job. `after` is the cursor of an earlier watch of it: log and output follow from there. */
 export interface JobTarget {
@@ -36,8 +39,9 @@ export type WatchTarget = JobTarget | SetTarget | OpsTarget;
 export type JobWatchResult = { job: string; snapshot: Snapshot } | { job: string; error: JobError };
 
 /**
- * The answer for a set of jobs: the newest of them, each at its own position, and how many there are in all. Events follow
- * for all of them, without log and output. Members that are not in `jobs` make themselves known by their first event.
+ * The answer for a set of jobs: the newest of them, each at its own position and as lists show it, and how many there are
+ * in all. Events follow for all of them, without log, output and result. A member that is not in `jobs` is told as `joined`,
+ * with its snapshot, before its first event.
  */
 export type SetWatchResult = (SetTarget | OpsTarget) & ({ jobs: Snapshot[]; total: number } | { error: JobError });
 
@@ -66,11 +70,24 @@ export type WatchReply = { results: WatchResult[] } | { error: JobError };
 
 /** What the server sends. */
 export interface ServerToClient {
-  events: (events: JobEvent[]) => void;
+  /** A frame of events. One that comes from a set names it, and is folded apart: it knows nothing of log, output and result. */
+  events: (events: JobEvent[], set?: SetTarget | OpsTarget) => void;
   /** The server cannot promise continuity for these: watch them again with your cursors. */
   resync: (notice: { targets: WatchTarget[]; why: string }) => void;
   /** This process is going away: after `afterMs` open the next connection, watch there, then leave this one. */
   drain: (notice: { afterMs: number }) => void;
   /** The right to watch these has ended (the token expired or was revoked). The connection stays. */
   denied: (notice: { targets: WatchTarget[]; error: JobError }) => void;
+}
+
+/** All queues and all workers that are alive. */
+export interface Overview {
+  queues: QueueInfo[];
+  workers: WorkerInfo[];
+}
+
+/** What the server sends in the namespace `/ops` on top. */
+export interface ServerToOperator extends ServerToClient {
+  /** On connect, and then at most once a second while it changes. */
+  overview: (overview: Overview) => void;
 }

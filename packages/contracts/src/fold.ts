@@ -1,5 +1,6 @@
+import { advanceCursor } from './cursor.ts';
 import type { JobEvent } from './events.ts';
-import type { Job, Snapshot } from './job.ts';
+import type { Cursor, Job, Snapshot } from './job.ts';
 import { comparePositions } from './position.ts';
 
 /** A job as a watcher holds it: the latest snapshot with every later event applied. */
@@ -14,16 +15,16 @@ export interface WatchedJob extends Snapshot {
  */
 export function applyEvent(held: WatchedJob, event: JobEvent): WatchedJob {
   if (event.job !== held.job.id || comparePositions(event.pos, held.cursor.pos) <= 0) return held;
-  const cursor = { ...held.cursor, pos: event.pos };
+  const cursor = advanceCursor(held.cursor, event);
   switch (event.kind) {
     case 'state':
       return { ...held, cursor, job: applyState(held.job, event) };
     case 'report': {
-      const log = event.log?.filter((line) => line.n >= cursor.log) ?? [];
-      const output = event.output?.filter((chunk) => chunk.n >= cursor.output) ?? [];
+      const log = event.log?.filter((line) => line.n >= held.cursor.log) ?? [];
+      const output = event.output?.filter((chunk) => chunk.n >= held.cursor.output) ?? [];
       return {
         ...held,
-        cursor: { pos: event.pos, log: following(log, cursor.log), output: following(output, cursor.output) },
+        cursor,
         job: event.progress ? { ...held.job, progress: event.progress } : held.job,
         log: log.length ? [...held.log, ...log] : held.log,
         output: output.length ? [...held.output, ...output] : held.output,
@@ -31,14 +32,17 @@ export function applyEvent(held: WatchedJob, event: JobEvent): WatchedJob {
     }
     case 'removed':
       return { ...held, cursor, removed: true };
+    case 'joined':
+      return applySnapshot(held, event.snapshot);
   }
 }
 
 /**
  * Whether log lines or output chunks between what is held and this event are missing. Numbers are dense, so a hole means
- * loss on the way: the watcher watches again from its cursor instead of applying the event.
+ * loss on the way: the watcher watches again from its cursor instead of applying the event. A snapshot, in contrast, may
+ * well begin above the cursor: what lies between is no longer kept, and the number of the first line says so.
  */
-export function leavesHole(held: WatchedJob, event: JobEvent): boolean {
+export function leavesHole(held: { job: Pick<Job, 'id'>; cursor: Cursor }, event: JobEvent): boolean {
   if (event.kind !== 'report' || event.job !== held.job.id) return false;
   if (comparePositions(event.pos, held.cursor.pos) <= 0) return false;
   const { log, output } = held.cursor;
@@ -48,18 +52,28 @@ export function leavesHole(held: WatchedJob, event: JobEvent): boolean {
 /**
  * Takes in the snapshot that answers the watcher's latest question: the state is replaced, log and output are continued by
  * number. A snapshot from before the held position is the truth too (Redis lost its last writes): what is held of log and
- * output then stays only as far as the snapshot vouches for it. The caller drops answers to earlier questions. Pure.
+ * output then stays only as far as the snapshot vouches for it. A snapshot of another epoch is the whole job, and nothing
+ * that is held of log and output is to be trusted: its numbers may have been given out a second time. The caller drops
+ * answers to earlier questions. Pure.
  */
 export function applySnapshot(held: WatchedJob | undefined, snapshot: Snapshot): WatchedJob {
   const { job, cursor, log, output } = snapshot;
   if (!held) return { job, cursor, log, output };
+  const trusted = sameEpoch(held.cursor, cursor) ? held : NOTHING;
   return {
     // The rest of a job's fields come and go with its state; only the input is for ever, and may be left out of later snapshots.
     job: held.job.input === undefined ? job : { input: held.job.input, ...job },
     cursor,
-    log: continued(held.log, log, cursor.log),
-    output: continued(held.output, output, cursor.output),
+    log: continued(trusted.log, log, cursor.log),
+    output: continued(trusted.output, output, cursor.output),
   };
+}
+
+const NOTHING: Pick<Snapshot, 'log' | 'output'> = { log: [], output: [] };
+
+/** A cursor without an epoch was made where none is known, e.g. from pages over HTTP; it is no sign of another life. */
+function sameEpoch(held: Cursor, next: Cursor): boolean {
+  return held.epoch === undefined || next.epoch === undefined || held.epoch === next.epoch;
 }
 
 /** `added` after that part of `held` that comes before it; `end` is the number after the last one that exists. */
@@ -67,11 +81,6 @@ function continued<T extends { n: number }>(held: T[], added: T[], end: number):
   const from = added[0]?.n ?? end;
   const kept = (held.at(-1)?.n ?? -1) < from ? held : held.filter((item) => item.n < from);
   return added.length ? [...kept, ...added] : kept;
-}
-
-function following(items: readonly { n: number }[], otherwise: number): number {
-  const last = items.at(-1);
-  return last ? last.n + 1 : otherwise;
 }
 
 function applyState(job: Job, event: JobEvent & { kind: 'state' }): Job {

@@ -1,6 +1,7 @@
 import { type Static, Type } from 'typebox';
-import { Job, JobOptions, LogLine, OutputChunk } from './job.ts';
+import { Job, JobOptions, LogLine, OutputChunk, Snapshot } from './job.ts';
 import { JobState } from './state.ts';
+import { WatchGrant } from './tokens.ts';
 
 /** Body of `POST /v1/jobs`. */
 export const SubmitRequest = Type.Object(
@@ -24,8 +25,11 @@ export type Links = Static<typeof Links>;
 
 const { input: _known, ...jobWithoutInput } = Job.properties;
 
-/** Reply to a submit: the job without its input, which the submitter knows, and where to go from here. */
-export const SubmitReply = Type.Object({ ...jobWithoutInput, links: Links }, { $id: 'SubmitReply' });
+/**
+ * Reply to a submit: the job without its input, which the submitter knows, where to go from here, and a token that lets
+ * whoever is given it watch this job.
+ */
+export const SubmitReply = Type.Object({ ...jobWithoutInput, links: Links, watch: WatchGrant }, { $id: 'SubmitReply' });
 export type SubmitReply = Static<typeof SubmitReply>;
 
 /** Jobs that one batch may bring. */
@@ -59,6 +63,7 @@ export const BatchReply = Type.Object(
     accepted: Type.Integer(),
     refused: Type.Integer(),
     jobs: Type.Array(BatchEntry),
+    watch: WatchGrant,
   },
   { $id: 'BatchReply' },
 );
@@ -107,6 +112,37 @@ export const OutputPage = Type.Object(
   { $id: 'OutputPage' },
 );
 export type OutputPage = Static<typeof OutputPage>;
+
+/** What a stream of a job's events may be asked for. An `EventSource` cannot send headers; everybody else sends these. */
+export const EventsQuery = Type.Object(
+  {
+    after: Type.Optional(
+      Type.String({
+        maxLength: 700,
+        description: 'the `id` of the last message that arrived; the header `Last-Event-ID` goes before it',
+      }),
+    ),
+    ticket: Type.Optional(Type.String({ maxLength: 200, description: 'a one-use ticket, in place of a key' })),
+    wait: Type.Optional(
+      Type.String({
+        pattern: '^0$',
+        description: '0 answers with the snapshot alone, as JSON, and does not follow',
+        'x-expected': '0',
+      }),
+    ),
+  },
+  { additionalProperties: false },
+);
+export type EventsQuery = Static<typeof EventsQuery>;
+
+/** A job's snapshot on its own; `next` is what to pass as `after` for what follows. */
+export const SnapshotPage = Type.Object(
+  { ...Snapshot.properties, job: Type.Ref('Job'), next: Type.String() },
+  { $id: 'SnapshotPage' },
+);
+export interface SnapshotPage extends Snapshot {
+  next: string;
+}
 
 /** What a control call found and did. `done` is false where there was nothing left to do. */
 export const ControlReply = Type.Object({ done: Type.Boolean(), job: Type.Ref('Job') }, { $id: 'ControlReply' });

@@ -1,3 +1,4 @@
+export * from './cursor.ts';
 export * from './errors.ts';
 export * from './events.ts';
 export * from './fold.ts';
@@ -10,3 +11,4 @@ export * from './position.ts';
 export * from './problem.ts';
 export * from './rooms.ts';
 export * from './state.ts';
+export * from './tokens.ts';

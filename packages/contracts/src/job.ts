@@ -45,6 +45,9 @@ export const Job = Type.Object(
     priority: Type.Optional(Type.Integer()),
     tags: Type.Optional(Type.Array(Type.String())),
     batch: Type.Optional(Type.String({ description: 'the batch that it was submitted with' })),
+    tenant: Type.Optional(
+      Type.String({ description: 'the name of the key that submitted it, where keys are configured' }),
+    ),
     worker: Type.Optional(Type.String({ description: 'the worker that runs or ran the latest attempt' })),
     createdAt: Timestamp,
     startedAt: Type.Optional(Timestamp),

@@ -1,5 +1,6 @@
 import type { JobEvent, JobType } from '@spillway/contracts';
 import type { Sandbox } from '@spillway/testkit';
+import { type ConnectionRole, connectRedis, type Redis } from '../src/connection.ts';
 import { type Consumer, type ConsumerSetup, createConsumer, type Lease, type Outcome } from '../src/consumer/index.ts';
 import { createFeed, type Feed } from '../src/feed/index.ts';
 import { createProducer } from '../src/producer/index.ts';
@@ -48,16 +49,27 @@ export async function consume(
   return consumer;
 }
 
-/** A feed that keeps all it hears. */
+/** A connection over `url`, a proxy's; closed at the end. */
+export async function connectOver(url: string, sandbox: Sandbox, role: ConnectionRole = 'command'): Promise<Redis> {
+  const redis = connectRedis(url, role, sandbox.prefix, ignore);
+  sandbox.defer(() => redis.disconnect());
+  if (redis.status !== 'ready') await new Promise((resolve) => redis.once('ready', resolve));
+  return redis;
+}
+
+/** A feed that keeps all it hears. It looks for gaps often when its connection is said to die of a short silence. */
 export async function openFeed(
   sandbox: Sandbox,
+  { reads, commands, silenceMs }: { reads?: Redis; commands?: Redis; silenceMs?: number } = {},
 ): Promise<{ feed: Feed; events: JobEvent[]; gaps: string[]; errors: Error[] }> {
   const events: JobEvent[] = [];
   const gaps: string[] = [];
   const errors: Error[] = [];
+  const reader = reads ?? (await sandbox.connect('feed'));
+  if (silenceMs !== undefined) reader.options.socketTimeout = silenceMs;
   const feed = createFeed({
-    reads: await sandbox.connect('feed'),
-    commands: await sandbox.connect(),
+    reads: reader,
+    commands: commands ?? (await sandbox.connect()),
     prefix: sandbox.prefix,
     listener: { onEvents: (heard) => events.push(...heard), onGap: (_jobs, why) => gaps.push(why) },
     onError: (error) => errors.push(error),

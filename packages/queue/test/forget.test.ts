@@ -32,7 +32,7 @@ test('what ended a day ago, or failed a week ago, is forgotten, and nothing else
 
   const queues = openQueues(redis, prefix, () => undefined);
   sandbox.defer(() => queues.close());
-  await sweep(queues.get(TYPE.queue));
+  await sweep(queues.get(TYPE.queue), redis, keys);
 
   for (const { id } of [oldDone, oldCancelled])
     await expect(reader.job(id)).rejects.toMatchObject({ code: 'job_not_found' });

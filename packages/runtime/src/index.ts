@@ -5,5 +5,13 @@ export { createLogger, type Logger, serializeError } from './logger.ts';
 export { Counter, createRegistry, Gauge, Histogram, type Registry } from './metrics.ts';
 export { type RunningService, runService, type ServiceSetup } from './service.ts';
 export { type Config, SETTINGS, type Setting } from './settings.ts';
+export {
+  covers,
+  createTokens,
+  type MintedToken,
+  type Rights,
+  type Token,
+  type Tokens,
+} from './tokens.ts';
 export { AJV_OPTIONS, compileSchema, describeErrors, type Validate, type ValueProblem } from './validation.ts';
 export { VERSION } from './version.ts';

@@ -15,6 +15,8 @@ export interface Keys {
   readonly required: boolean;
   /** The caller that a presented key belongs to, or undefined. Takes the same time whichever key matches. */
   verify(presented: string | undefined): Caller | undefined;
+  /** Whether there is a key of this name; without keys, whether it is the name of `OPEN_CALLER`. */
+  has(name: string): boolean;
 }
 
 const ENTRY = /^([\w-]{1,64}):([a-z]+(?:\+[a-z]+)*):([0-9a-fA-F]{64})$/;
@@ -41,7 +43,12 @@ export function parseKeys(text: string, knownScopes: readonly string[]): Keys {
     return [];
   });
   if (problems.length > 0) throw new ConfigError(problems);
-  return { required: entries.length > 0, verify: (presented) => verify(entries, presented) };
+  const names = new Set(entries.length > 0 ? entries.map(({ caller }) => caller.name) : [OPEN_CALLER.name]);
+  return {
+    required: entries.length > 0,
+    verify: (presented) => verify(entries, presented),
+    has: (name) => names.has(name),
+  };
 }
 
 function verify(

@@ -5,7 +5,7 @@ import type { Config } from './settings.ts';
 export type { Logger } from 'pino';
 
 /** Fields that hold secrets, at the top of a line's fields and one below. */
-const SECRETS = ['authorization', 'key', 'token'].flatMap((name) => [name, `*.${name}`]);
+const SECRETS = ['authorization', 'key', 'token', 'ticket', 'secret'].flatMap((name) => [name, `*.${name}`]);
 
 /** Builds the one logger of a process. `service` and `pid` are on every line. */
 export function createLogger(service: string, config: Pick<Config, 'logLevel' | 'logFormat'>): Logger {

@@ -69,6 +69,21 @@ const keyPart = (spec: Spec<string>) =>
     return raw;
   }, spec);
 
+/** HMAC-SHA256 is as strong as its secret up to 32 bytes; a shorter one could be searched for. */
+const SECRET_MIN_LENGTH = 32;
+
+const secrets = (spec: Spec<string[]>) => {
+  const words = list(spec);
+  return {
+    ...words,
+    parse(raw: string) {
+      const parts = words.parse(raw);
+      if (parts.length > 0 && parts.every((part) => part.length >= SECRET_MIN_LENGTH)) return parts;
+      throw new Error(`comma-separated secrets of ${SECRET_MIN_LENGTH} characters or more`);
+    },
+  };
+};
+
 /** A whole number, or `auto` for one per core. */
 const processes = (spec: Spec<number | 'auto'>) =>
   setting<number | 'auto'>((raw) => {
@@ -147,6 +162,13 @@ export const SETTINGS = {
     env: 'SPILLWAY_KEYS',
     describe: 'API keys, comma-separated `<name>:<scope+scope>:<sha256 of the key>`; `npm run key` makes one.',
     fallback: '',
+    secret: true,
+  }),
+  tokenSecret: secrets({
+    env: 'SPILLWAY_TOKEN_SECRET',
+    describe:
+      'Signs watch tokens: comma-separated secrets of 32 characters or more, of which the first signs and all verify. Empty: one is made and kept in Redis.',
+    fallback: [],
     secret: true,
   }),
   allowOpen: flag({

@@ -101,8 +101,13 @@ describe('a secret', () => {
 
   const secrets = Object.values(SETTINGS).filter((setting) => 'secret' in setting && setting.secret);
 
-  test('is where Redis is, which keys there are and what signs deliveries', () => {
-    expect(secrets.map(({ env }) => env)).toEqual(['REDIS_URL', 'SPILLWAY_KEYS', 'SPILLWAY_DELIVER_SECRET']);
+  test('is where Redis is, which keys there are and what signs tokens and deliveries', () => {
+    expect(secrets.map(({ env }) => env)).toEqual([
+      'REDIS_URL',
+      'SPILLWAY_KEYS',
+      'SPILLWAY_TOKEN_SECRET',
+      'SPILLWAY_DELIVER_SECRET',
+    ]);
   });
 
   test('may come from a file, without the line break at its end', () => {
@@ -116,6 +121,17 @@ describe('a secret', () => {
       keys: 'web:submit:abc\nops:admin:def',
       deliverSecret: 'whsec_x',
     });
+  });
+
+  test('may be several where they are changed one after the other, each long enough', () => {
+    const [one, two] = ['1'.repeat(32), '2'.repeat(40)];
+    expect(readConfig({ SPILLWAY_TOKEN_SECRET: `${one}, ${two}` }).tokenSecret).toEqual([one, two]);
+    expect(readConfig({ SPILLWAY_TOKEN_SECRET_FILE: file(`${one}\n`) }).tokenSecret).toEqual([one]);
+    for (const raw of ['short', `${one},short`, ',']) {
+      expect(problemsOf({ SPILLWAY_TOKEN_SECRET: raw })).toEqual([
+        '  - SPILLWAY_TOKEN_SECRET: expected comma-separated secrets of 32 characters or more, got something else',
+      ]);
+    }
   });
 
   test.each(secrets)('$env is refused when both it and its file are given', ({ env }) => {

@@ -12,6 +12,7 @@ const TWO = `web:submit+read:${sha256('web-key')}, ops:admin:${sha256('ops-key')
 test('without keys everybody is the open caller, who may do everything', () => {
   const keys = parseKeys('', SCOPES);
   expect(keys.required).toBe(false);
+  expect([keys.has('open'), keys.has('web')]).toEqual([true, false]);
   expect(keys.verify(undefined)).toBe(OPEN_CALLER);
   expect(keys.verify('anything')).toBe(OPEN_CALLER);
   expect(mayUse(OPEN_CALLER, 'submit')).toBe(true);
@@ -20,6 +21,7 @@ test('without keys everybody is the open caller, who may do everything', () => {
 test('a known key tells who calls, and with which scopes', () => {
   const keys = parseKeys(TWO, SCOPES);
   expect(keys.required).toBe(true);
+  expect([keys.has('web'), keys.has('open')]).toEqual([true, false]);
   expect(keys.verify('web-key')).toEqual({ name: 'web', scopes: new Set(['submit', 'read']) });
   expect(keys.verify('ops-key')).toEqual({ name: 'ops', scopes: new Set(['admin']) });
 });

@@ -23,8 +23,8 @@ export function redisUrl(): string {
   return url;
 }
 
-export async function openSandbox(): Promise<Sandbox> {
-  const url = redisUrl();
+/** `url` names a Redis of the test's own; without it, the one that all tests share. */
+export async function openSandbox(url = redisUrl()): Promise<Sandbox> {
   const prefix = `test-${randomBytes(6).toString('hex')}`;
   const folder = await mkdtemp(join(tmpdir(), 'spillway-test-'));
   const closers: (() => Promise<unknown> | unknown)[] = [];

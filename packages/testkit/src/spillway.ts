@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { openSandbox, type Sandbox } from './sandbox.ts';
-import { type ServiceProcess, startService } from './service-process.ts';
+import { type ServiceName, type ServiceProcess, startService } from './service-process.ts';
 
 /** A whole Spillway of its own: real processes on free ports, keys under a prefix of their own. */
 export interface Spillway extends AsyncDisposable {
@@ -13,16 +13,23 @@ export interface Spillway extends AsyncDisposable {
   /** What all services are started with, for starting more of them. */
   readonly env: Record<string, string>;
   addWorker(env?: Record<string, string>): Promise<ServiceProcess>;
+  /** Another status process; `SPILLWAY_STATUS_PORT` puts it where an earlier one was. */
+  addStatus(env?: Record<string, string>): Promise<ServiceProcess>;
 }
 
 export interface SpillwayOptions {
   workers?: number;
+  /** A Redis of the test's own, see `startRedis`. */
+  redisUrl?: string;
   env?: Record<string, string>;
+  /** On top of `env`, for status processes. */
+  statusEnv?: Record<string, string>;
 }
 
 /** Starts api, status and workers and resolves once all are ready. Everything ends with `await using`. */
-export async function startSpillway({ workers: count = 1, env: extra = {} }: SpillwayOptions = {}): Promise<Spillway> {
-  const sandbox = await openSandbox();
+export async function startSpillway(options: SpillwayOptions = {}): Promise<Spillway> {
+  const { workers: count = 1, env: extra = {} } = options;
+  const sandbox = await openSandbox(options.redisUrl);
   const env = {
     REDIS_URL: sandbox.redisUrl,
     SPILLWAY_PREFIX: sandbox.prefix,
@@ -32,18 +39,21 @@ export async function startSpillway({ workers: count = 1, env: extra = {} }: Spi
     ...extra,
   };
   try {
-    const status = await startService('status', env);
-    sandbox.defer(() => status.stop());
+    const add = async (name: ServiceName, more: Record<string, string> = {}) => {
+      const service = await startService(name, { ...env, ...more });
+      sandbox.defer(() => service.stop());
+      return service;
+    };
+    const addStatus = (more?: Record<string, string>) => add('status', { ...options.statusEnv, ...more });
     const workers: ServiceProcess[] = [];
-    const addWorker = async (more: Record<string, string> = {}) => {
-      const worker = await startService('worker', { ...env, ...more });
-      sandbox.defer(() => worker.stop());
+    const addWorker = async (more?: Record<string, string>) => {
+      const worker = await add('worker', more);
       workers.push(worker);
       return worker;
     };
+    const status = await addStatus();
     await Promise.all(Array.from({ length: count }, () => addWorker()));
-    const api = await startService('api', { ...env, SPILLWAY_STATUS_URL: status.url });
-    sandbox.defer(() => api.stop());
+    const api = await add('api', { SPILLWAY_STATUS_URL: status.url });
     return {
       url: api.url,
       sandbox,
@@ -52,6 +62,7 @@ export async function startSpillway({ workers: count = 1, env: extra = {} }: Spi
       workers,
       env,
       addWorker,
+      addStatus,
       [Symbol.asyncDispose]: () => sandbox[Symbol.asyncDispose](),
     };
   } catch (error) {

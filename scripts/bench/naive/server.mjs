@@ -40,11 +40,16 @@ app.get('/jobs/:id', async (request, reply) => {
 });
 
 io.on('connection', (socket) => {
-  socket.on('subscribe', (id) => socket.join(id));
+  socket.on('subscribe', (id, ack) => {
+    socket.join(id);
+    ack?.();
+  });
   socket.on('unsubscribe', (id) => socket.leave(id));
 });
 
-queueEvents.on('progress', ({ jobId, data }) => io.to(jobId).emit('progress', { id: jobId, progress: data }));
+queueEvents.on('progress', ({ jobId, data }, position) =>
+  io.to(jobId).emit('progress', { id: jobId, progress: data, at: Number(position.split('-')[0]) }),
+);
 queueEvents.on('completed', ({ jobId, returnvalue }) => io.to(jobId).emit('completed', { id: jobId, returnvalue }));
 queueEvents.on('failed', ({ jobId, failedReason }) => io.to(jobId).emit('failed', { id: jobId, failedReason }));
 

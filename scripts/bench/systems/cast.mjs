@@ -11,6 +11,11 @@ export function openCast(stage, redis) {
         delete actors[role];
       }
     },
+    /** Ends one as a crash would, and starts it again. */
+    async crash(role, file, env) {
+      await stage.crash(actors[role]);
+      actors[role] = await stage.service(role, file, env);
+    },
     url: (role) => actors[role].ready.url,
     /** Process id by role, Redis included. */
     parts: () => ({ ...mapActors(actors, ({ pid }) => pid), redis: redis.pid }),

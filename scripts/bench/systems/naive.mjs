@@ -5,10 +5,7 @@ import { openCast } from './cast.mjs';
 
 const SERVER = fileURLToPath(new URL('../naive/server.mjs', import.meta.url));
 const WORKER = fileURLToPath(new URL('../naive/worker.mjs', import.meta.url));
-const BODIES = {
-  noop: JSON.stringify({ name: 'noop', data: payload }),
-  steps: JSON.stringify({ name: 'steps', data: { steps: 1, stepMs: 50 } }),
-};
+const DATA = { noop: payload, steps: { steps: 1, stepMs: 50 } };
 
 /** The naive reference, started as its author would: one process for HTTP and sockets, one worker; loggers off. */
 export const naive = { name: 'naive', redisSettings: 'stock', create: createNaive };
@@ -23,30 +20,44 @@ export const naiveOnShippedRedis = {
 function createNaive(stage, redis, { concurrency }) {
   const env = { REDIS_URL: redis.url, PORT: '0', CONCURRENCY: String(concurrency) };
   const cast = openCast(stage, redis);
+  let serverEnv = env;
   return {
     parts: cast.parts,
     readyMs: cast.readyMs,
     queue: queueView(redis, 'bull:jobs'),
-    startServer: () => cast.start('api', SERVER, env),
+    /** `livePort` is for the sockets, which here have no process of their own. */
+    startServer({ livePort = 0 } = {}) {
+      serverEnv = { ...env, PORT: String(livePort) };
+      return cast.start('api', SERVER, serverEnv);
+    },
     stopServer: () => cast.stop('api'),
-    startWorker: () => cast.start('worker', WORKER, env),
+    startWorker: ({ jobs = concurrency } = {}) => cast.start('worker', WORKER, { ...env, CONCURRENCY: String(jobs) }),
     stopWorker: () => cast.stop('worker'),
     /** Nothing to prepare: the queue is made by its first job. */
     async prepare() {},
     /** Nothing to do: QueueEvents reads all events whether anybody listens or not. */
     async attend() {},
-    submit: (type) => ({
+    submit: (type, data = DATA[type]) => ({
       url: `${cast.url('api')}/jobs`,
       method: 'POST',
       headers: { 'content-type': 'application/json' },
-      body: BODIES[type],
+      body: bodyOf(type, data),
     }),
     submitBulk: (type, jobs) => ({
       url: `${cast.url('api')}/jobs/bulk`,
       method: 'POST',
       headers: { 'content-type': 'application/json' },
-      body: `[${Array(jobs).fill(BODIES[type]).join(',')}]`,
+      body: `[${Array(jobs).fill(bodyOf(type, DATA[type])).join(',')}]`,
     }),
     live: () => ({ dialect: 'naive', socket: { url: cast.url('api') } }),
+    /** The process that holds the sockets. */
+    livePart: 'api',
+    liveEndpoint: () => ({ dialect: 'naive', host: '127.0.0.1', port: Number(new URL(cast.url('api')).port) }),
+    crashLive: () => cast.crash('api', SERVER, serverEnv),
+    stream: { dialect: 'naive', base: 'bull:jobs:', kept: 10_000 },
   };
+}
+
+function bodyOf(name, data) {
+  return JSON.stringify({ name, data });
 }

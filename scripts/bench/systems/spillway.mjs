@@ -10,10 +10,7 @@ import { openCast } from './cast.mjs';
 
 const KEY = 'spillway_benchmark_key_0123456789abcdef';
 const TYPES_TIMEOUT_MS = 15_000;
-const BODIES = {
-  noop: JSON.stringify({ type: 'demo.noop', input: payload }),
-  steps: JSON.stringify({ type: 'demo.steps', input: { steps: 1, stepMs: 50 } }),
-};
+const INPUTS = { noop: payload, steps: { steps: 1, stepMs: 50 } };
 
 /** Spillway as it is installed: api, status and one worker, API keys on, the log at its shipped level. */
 export const spillway = {
@@ -33,16 +30,19 @@ function createSpillway(stage, redis, { concurrency }) {
   };
   const headers = { 'content-type': 'application/json', authorization: `Bearer ${KEY}` };
   const cast = openCast(stage, redis);
+  let statusEnv = env;
   const system = {
     parts: cast.parts,
     readyMs: cast.readyMs,
     queue: queueView(redis, 'spillway:{demo}'),
-    async startServer() {
-      await cast.start('status', program('status'), env);
+    async startServer({ livePort = 0 } = {}) {
+      statusEnv = { ...env, SPILLWAY_STATUS_PORT: String(livePort) };
+      await cast.start('status', program('status'), statusEnv);
       await cast.start('api', program('api'), { ...env, SPILLWAY_STATUS_URL: cast.url('status') });
     },
     stopServer: () => cast.stop('api', 'status'),
-    startWorker: () => cast.start('worker', program('worker'), env),
+    startWorker: ({ jobs = concurrency } = {}) =>
+      cast.start('worker', program('worker'), { ...env, WORKER_CONCURRENCY: String(jobs) }),
     stopWorker: () => cast.stop('worker'),
     /** Types become known through a worker that has them: one starts, is seen by api, and goes. */
     async prepare() {
@@ -62,19 +62,37 @@ function createSpillway(stage, redis, { concurrency }) {
       const { results } = await socket.timeout(5_000).emitWithAck('watch', { targets: [{ job: id }] });
       if (!results?.[0]?.snapshot) throw new Error(`Expected to watch ${id}, but got ${JSON.stringify(results)}.`);
     },
-    submit: (type) => ({ url: `${cast.url('api')}/v1/jobs`, method: 'POST', headers, body: BODIES[type] }),
+    submit: (type, input = INPUTS[type]) => ({
+      url: `${cast.url('api')}/v1/jobs`,
+      method: 'POST',
+      headers,
+      body: bodyOf(type, input),
+    }),
     submitBulk: (type, jobs) => ({
       url: `${cast.url('api')}/v1/batches`,
       method: 'POST',
       headers,
-      body: `[${Array(jobs).fill(BODIES[type]).join(',')}]`,
+      body: `[${Array(jobs).fill(bodyOf(type, INPUTS[type])).join(',')}]`,
     }),
     live: () => ({
       dialect: 'spillway',
       socket: { url: `${cast.url('api')}/jobs`, options: { auth: { token: KEY } } },
     }),
+    livePart: 'status',
+    liveEndpoint: () => ({
+      dialect: 'spillway',
+      host: '127.0.0.1',
+      port: Number(new URL(cast.url('status')).port),
+      token: KEY,
+    }),
+    crashLive: () => cast.crash('status', program('status'), statusEnv),
+    stream: { dialect: 'spillway', base: 'spillway:{demo}:', kept: 20_000 },
   };
   return system;
+}
+
+function bodyOf(type, input) {
+  return JSON.stringify({ type: `demo.${type}`, input });
 }
 
 function program(app) {

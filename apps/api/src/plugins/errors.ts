@@ -26,7 +26,7 @@ export function registerErrors(app: App): void {
 function sendProblem(reply: FastifyReply, request: FastifyRequest, error: SpillwayError): FastifyReply {
   const problem = toProblem(error, request.id);
   if (error.code === 'unavailable') reply.header('retry-after', '1');
-  if (error.code === 'unauthorized') reply.header('www-authenticate', 'Bearer');
+  if (problem.status === 401) reply.header('www-authenticate', 'Bearer');
   // The route's own serializer is for its own replies; a problem is small.
   return reply.code(problem.status).type('application/problem+json').serializer(JSON.stringify).send(problem);
 }

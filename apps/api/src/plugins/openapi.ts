@@ -10,7 +10,10 @@ import {
   OutputPage,
   Problem,
   QueueInfo,
+  SnapshotPage,
   SubmitReply,
+  TicketReply,
+  TokenReply,
   WorkerInfo,
 } from '@spillway/contracts';
 import { VERSION } from '@spillway/runtime';
@@ -27,7 +30,10 @@ const SHARED = [
   OutputPage,
   Problem,
   QueueInfo,
+  SnapshotPage,
   SubmitReply,
+  TicketReply,
+  TokenReply,
   WorkerInfo,
 ];
 
@@ -47,6 +53,7 @@ export async function registerOpenApi(app: App): Promise<void> {
       tags: [
         { name: 'jobs', description: 'Submit, read and control jobs.' },
         { name: 'batches', description: 'Submit many jobs at once.' },
+        { name: 'tokens', description: 'Let others watch some jobs.' },
         { name: 'types', description: 'What can be submitted.' },
         { name: 'queues', description: 'Where jobs wait.' },
         { name: 'workers', description: 'Who runs them.' },
@@ -55,7 +62,12 @@ export async function registerOpenApi(app: App): Promise<void> {
       ],
       components: {
         securitySchemes: {
-          key: { type: 'http', scheme: 'bearer', description: 'An API key; needed once keys are configured.' },
+          key: {
+            type: 'http',
+            scheme: 'bearer',
+            description:
+              'An API key; needed once keys are configured. Where a call says so, a watch token for the job does as well.',
+          },
         },
       },
       security: [{ key: [] }, {}],

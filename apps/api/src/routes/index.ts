@@ -1,9 +1,9 @@
-import type { App } from '../app.ts';
-import type { Services } from '../services.ts';
+import type { App, AppSetup } from '../app.ts';
 import { submitBatch } from './batches/submit.ts';
 import { downloadFile } from './files/download.ts';
 import { uploadFile } from './files/upload.ts';
 import { cancelJob } from './jobs/cancel.ts';
+import { readEvents } from './jobs/events.ts';
 import { getJob } from './jobs/get.ts';
 import { listJobs } from './jobs/list.ts';
 import { getLog } from './jobs/log.ts';
@@ -16,21 +16,32 @@ import { controlQueue } from './queues/control.ts';
 import { listQueues } from './queues/list.ts';
 import { health } from './service/health.ts';
 import { metrics } from './service/metrics.ts';
+import { makeTicket } from './tokens/make-ticket.ts';
+import { mintToken } from './tokens/mint.ts';
+import { revokeToken } from './tokens/revoke.ts';
 import { listTypes } from './types/list.ts';
 import { listWorkers } from './workers/list.ts';
 
-export async function registerRoutes(app: App, services: Services): Promise<void> {
+export async function registerRoutes(
+  app: App,
+  { services, statusUrl }: Pick<AppSetup, 'services' | 'statusUrl'>,
+): Promise<void> {
   submitJob(app, services);
   listJobs(app, services);
   getJob(app, services);
   getResult(app, services);
   getLog(app, services);
   getOutput(app, services);
+  readEvents(app, { statusUrl });
   cancelJob(app, services);
   retryJob(app, services);
   removeJob(app, services);
 
   submitBatch(app, services);
+
+  mintToken(app, services);
+  revokeToken(app, services);
+  makeTicket(app, services);
 
   listTypes(app, services);
   listQueues(app, services);

@@ -1,10 +1,18 @@
 import { ERRORS, type ErrorCode, type Scope } from '@spillway/contracts';
 import { Type } from 'typebox';
+import type { TokenUse } from '../plugins/access.ts';
 
-/** Documents the problems that a route may answer with. 401 and 403 come with the scope, 503 with Redis. */
+/** Documents the problems that a route may answer with. 401 and 403 come with the scope, 503 with Redis and tokens. */
 export function problems(...codes: ErrorCode[]) {
   const byStatus = new Map<number, string[]>();
-  for (const code of [...codes, 'unauthorized', 'forbidden', 'unavailable'] as const) {
+  for (const code of [
+    ...codes,
+    'unauthorized',
+    'token_expired',
+    'token_revoked',
+    'forbidden',
+    'unavailable',
+  ] as const) {
     const { status } = ERRORS[code];
     byStatus.set(status, [...(byStatus.get(status) ?? []), code]);
   }
@@ -46,6 +54,7 @@ export const RangeQuery = Type.Object(
   { additionalProperties: false },
 );
 
-export function scoped(scope: Scope) {
-  return { scope };
+/** What a key needs to use the route, and what a token does, where one is taken at all. */
+export function scoped(scope: Scope, token?: TokenUse) {
+  return { scope, ...(token && { token }) };
 }

@@ -16,7 +16,11 @@ export async function submit(session: Session, type: string, flags: SubmitFlags)
   const { input: source, file, watch, tag: tags, ...options } = flags;
   const read = await readInput(source, session.terminal.stdin);
   const input = await attachFiles(session.client, read, file);
-  const { links: _links, ...job } = await session.client.submit(type, input, { ...options, ...(tags && { tags }) });
+  const {
+    links: _links,
+    watch: _watch,
+    ...job
+  } = await session.client.submit(type, input, { ...options, ...(tags && { tags }) });
   if (watch) {
     session.note(session.paint('dim', `${job.id} (${job.type})`));
     return watchToEnd(session, job.id);

@@ -116,7 +116,7 @@ function useSubmit({ client, type, input: { field, draft }, options, onSubmitted
     }
     setBusy(true);
     try {
-      const { links: _links, ...job } = await client.submit(type.type, input, chosen);
+      const { links: _links, watch: _watch, ...job } = await client.submit(type.type, input, chosen);
       setRefusal(NOT_REFUSED);
       onSubmitted({ ...job, input });
     } catch (error) {

@@ -1,4 +1,6 @@
 import type { Redis } from 'ioredis';
+import { type QueueKeys, queueKeys } from '../engine/keys.ts';
+import { dropLabels } from '../engine/label-script.ts';
 import { KEEP_COMPLETED_S, KEEP_FAILED_S } from '../engine/limits.ts';
 import { type EngineQueue, openQueues } from '../engine/queue-handles.ts';
 import { reportOthers } from '../engine/unavailable.ts';
@@ -22,18 +24,21 @@ export function forgetOldJobs(setup: {
   const { queue, redis, prefix, onError } = setup;
   const handle = openQueues(redis, prefix, onError).get(queue);
   const report = reportOthers(onError);
-  const timer = setInterval(() => sweep(handle).catch(report), SWEEP_MS);
+  const timer = setInterval(() => sweep(handle, redis, queueKeys(prefix, queue)).catch(report), SWEEP_MS);
   return () => clearInterval(timer);
 }
 
 /** Forgets what is old now, a thousand jobs a call. */
-export async function sweep(handle: Pick<EngineQueue, 'clean'>): Promise<void> {
+export async function sweep(handle: Pick<EngineQueue, 'clean'>, redis: Redis, keys: QueueKeys): Promise<void> {
   for (const [state, keptS] of [
     ['completed', KEEP_COMPLETED_S],
     ['failed', KEEP_FAILED_S],
   ] as const) {
     let forgotten: string[];
-    do forgotten = await handle.clean(keptS * 1000, CHUNK, state);
-    while (forgotten.length === CHUNK);
+    do {
+      // First, while the records still say under which labels their jobs are filed.
+      await dropLabels(redis, [keys.labelled, keys[state]], [keys.base, Date.now() - keptS * 1000, CHUNK]);
+      forgotten = await handle.clean(keptS * 1000, CHUNK, state);
+    } while (forgotten.length === CHUNK);
   }
 }

@@ -79,7 +79,13 @@ export function createConsumer(setup: ConsumerSetup): Consumer {
   const keys = queueKeys(prefix, queue);
   const running = new Map<string, RunningJob>();
   const loseLease = (id: string) => running.get(id)?.abort('lease lost');
-  const reports = createReports({ redis, keys, onError, onLost: loseLease });
+  const reports = createReports({
+    redis,
+    keys,
+    onError,
+    // A handler that was given up may report on while the job runs here again: that lease is not the one which is lost.
+    onLost: ({ id, attempt }) => running.get(id)?.attempt === attempt && loseLease(id),
+  });
   /** Set at the deadline of a stop. The engine may still bring a job that it was fetching when it was told to close. */
   let handingBack = false;
 
@@ -97,7 +103,7 @@ export function createConsumer(setup: ConsumerSetup): Consumer {
       await lease.reports.flush();
       return outcome === 'handed back' ? await handBack(job, token) : settle(outcome);
     } finally {
-      running.delete(lease.id);
+      if (running.get(lease.id) === lease) running.delete(lease.id);
     }
   }
 

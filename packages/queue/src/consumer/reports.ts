@@ -10,10 +10,16 @@ import {
   OUTPUT_TTL_S,
 } from '../engine/limits.ts';
 import type { Script } from '../engine/script.ts';
+import { isPassing } from '../engine/unavailable.ts';
+import { Backlog } from './backlog.ts';
 import { writeReports } from './report-script.ts';
 
-/** What one running job tells its watchers. Calls never wait; they are sent together, about ten times a second a job. */
+/**
+ * What one running job tells its watchers. Calls never wait; they are sent together, about ten times a second a job. What
+ * comes much faster than that for long loses its oldest part: a line in the log, a gap in the output's numbers say so.
+ */
 export interface JobReports {
+  /** A message longer than 4,096 characters is cut. */
   progress(value: Progress): void;
   /** A line longer than 4,096 characters is cut, and says so. */
   log(line: string): void;
@@ -26,26 +32,43 @@ export interface JobReports {
   flush(): Promise<void>;
 }
 
+/** Whose reports these are. `attempt` is the number of this start of the job: no two leases of a job have the same one. */
+export interface ReportedLease {
+  id: string;
+  token: string;
+  attempt: number;
+}
+
 /** Reports of the jobs that one worker runs in one queue. */
 export interface Reports {
-  /** `attempt` is the number of this start of the job: no two leases of a job have the same one. */
-  open(lease: { id: string; token: string; attempt: number }): JobReports;
+  open(lease: ReportedLease): JobReports;
 }
 
 /** At most one report a job in this time: fast enough to look live, slow enough not to flood. Lines and chunks add up. */
 const INTERVAL_MS = 100;
-/** Lines or chunks of one job in one report; what comes faster waits in memory for the next one. */
-const BATCH_MAX = 500;
+/** Characters in one call to Redis, about: ten milliseconds or so, in which it serves nobody else. */
+const CALL_CHARS_MAX = 1_048_576;
 
-interface Pending {
+/** What the script takes. */
+interface Report {
   id: string;
   token: string;
   attempt: number;
+  number: number;
+  progress?: string;
+  lines: string[];
+  skipped: number;
+  chunks: string[];
+}
+
+interface Pending extends ReportedLease {
   /** How many reports of this attempt have left. */
   count: number;
   progress: Progress | undefined;
-  lines: string[];
-  chunks: string[];
+  lines: Backlog;
+  chunks: Backlog;
+  /** A report that Redis could not take for now. It goes first, as it is: perhaps it was written after all. */
+  unsent: Report | undefined;
   /** When the last report left, by the clock of this process. */
   sentAt: number;
   /** The report that is on its way. The next one waits for it, so that lines keep their order whatever happens. */
@@ -55,8 +78,8 @@ interface Pending {
 export interface ReportsSetup {
   redis: Redis;
   keys: QueueKeys;
-  /** Called with the job's id when Redis refused a report because its lease is lost. */
-  onLost: (id: string) => void;
+  /** Called when Redis refused a report because its lease is lost. */
+  onLost: (lease: ReportedLease) => void;
   onError: (error: Error) => void;
   now?: () => number;
 }
@@ -65,24 +88,30 @@ export function createReports({ redis, keys, onLost, onError, now = Date.now }: 
   const waiting = new Set<Pending>();
   const schedule: { tick?: NodeJS.Immediate | undefined; timer?: NodeJS.Timeout | undefined } = {};
 
-  async function write(batch: readonly Pending[], run: Script | Script['whole']): Promise<void> {
-    const reports = batch.map(takeReport);
-    try {
-      const args = [keys.base, EVENTS_KEPT, LOG_LINES_KEPT, OUTPUT_CHUNKS_KEPT, OUTPUT_TTL_S, JSON.stringify(reports)];
-      const written = (await run(redis, [keys.events], args)) as number[];
-      for (const [index, done] of written.entries()) if (done === 0) onLost(reports[index]?.id ?? '');
-    } catch (error) {
-      onError(error instanceof Error ? error : new Error(String(error)));
-    }
+  async function write(reports: readonly Report[], run: Script | Script['whole']): Promise<void> {
+    const args = [keys.base, EVENTS_KEPT, LOG_LINES_KEPT, OUTPUT_CHUNKS_KEPT, OUTPUT_TTL_S, JSON.stringify(reports)];
+    const written = (await run(redis, [keys.events], args)) as number[];
+    for (const [index, report] of reports.entries()) if (written[index] === 0) onLost(report);
   }
 
+  function report(error: unknown): void {
+    onError(error instanceof Error ? error : new Error(String(error)));
+  }
+
+  /** Sends a report of each of these together. What Redis cannot take for now stays, and is sent again. */
   function send(batch: readonly Pending[]): void {
-    const sending = write(batch, writeReports).then(() => {
-      for (const pending of batch) {
-        pending.sending = undefined;
-        if (hasMore(pending)) mark(pending);
-      }
-    });
+    const reports = batch.map(takeReport);
+    const sending = write(reports, writeReports)
+      .catch((error: unknown) => {
+        if (!mayBeSentAgain(error)) return report(error);
+        for (const [index, pending] of batch.entries()) pending.unsent = reports[index];
+      })
+      .then(() => {
+        for (const pending of batch) {
+          pending.sending = undefined;
+          if (hasMore(pending)) mark(pending);
+        }
+      });
     for (const pending of batch) {
       waiting.delete(pending);
       pending.sentAt = now();
@@ -95,8 +124,7 @@ export function createReports({ redis, keys, onLost, onError, now = Date.now }: 
   }
 
   function sendDue(): void {
-    const due = [...waiting].filter(isDue);
-    if (due.length > 0) send(due);
+    for (const batch of inCalls([...waiting].filter(isDue))) send(batch);
     if (waiting.size > 0) wait();
   }
 
@@ -122,21 +150,18 @@ export function createReports({ redis, keys, onLost, onError, now = Date.now }: 
   }
 
   async function flush(pending: Pending): Promise<void> {
-    while (pending.sending || exceedsBatch(pending)) {
+    while (pending.sending || pending.unsent || pending.lines.exceedsReport || pending.chunks.exceedsReport) {
+      if (pending.unsent) await pause(INTERVAL_MS);
       if (!pending.sending) send([pending]);
       await pending.sending;
     }
     waiting.delete(pending);
-    if (hasMore(pending)) void write([pending], writeReports.whole);
+    // Not waited for, so it cannot be sent again either: what ends the job is already on its way behind it.
+    if (hasMore(pending)) write([takeReport(pending)], writeReports.whole).catch(report);
   }
 
   return {
-    open: ({ id, token, attempt }) =>
-      jobReports(
-        { id, token, attempt, count: 0, progress: undefined, lines: [], chunks: [], sentAt: 0, sending: undefined },
-        mark,
-        flush,
-      ),
+    open: (lease) => jobReports(pendingOf(lease), mark, flush),
   };
 }
 
@@ -146,8 +171,8 @@ function jobReports(
   flush: (pending: Pending) => Promise<void>,
 ): JobReports {
   return {
-    progress(value) {
-      pending.progress = value;
+    progress({ fraction, message }) {
+      pending.progress = { fraction, ...(message !== undefined && { message: cutLine(message) }) };
       mark(pending);
     },
     log(line) {
@@ -162,16 +187,34 @@ function jobReports(
   };
 }
 
-function hasMore({ progress, lines, chunks }: Pending): boolean {
-  return progress !== undefined || lines.length > 0 || chunks.length > 0;
+function pendingOf({ id, token, attempt }: ReportedLease): Pending {
+  return {
+    id,
+    token,
+    attempt,
+    count: 0,
+    progress: undefined,
+    lines: new Backlog(),
+    chunks: new Backlog(),
+    unsent: undefined,
+    sentAt: 0,
+    sending: undefined,
+  };
 }
 
-function exceedsBatch({ lines, chunks }: Pending): boolean {
-  return lines.length > BATCH_MAX || chunks.length > BATCH_MAX;
+function hasMore({ unsent, progress, lines, chunks }: Pending): boolean {
+  return unsent !== undefined || progress !== undefined || !lines.isEmpty || !chunks.isEmpty;
 }
 
-function takeReport(pending: Pending) {
+function takeReport(pending: Pending): Report {
+  const { unsent } = pending;
+  if (unsent) {
+    pending.unsent = undefined;
+    return unsent;
+  }
   const { id, token, attempt, progress } = pending;
+  const lines = pending.lines.take();
+  const chunks = pending.chunks.take();
   pending.progress = undefined;
   pending.count += 1;
   return {
@@ -180,15 +223,46 @@ function takeReport(pending: Pending) {
     attempt,
     number: pending.count,
     ...(progress && { progress: JSON.stringify(progress) }),
-    lines: pending.lines.splice(0, BATCH_MAX),
-    chunks: pending.chunks.splice(0, BATCH_MAX),
+    lines: lines.dropped > 0 ? [leftOut(lines.dropped), ...lines.texts] : lines.texts,
+    skipped: chunks.dropped,
+    chunks: chunks.texts,
   };
 }
 
+/** Splits jobs into groups whose reports make one call each. */
+function inCalls(jobs: readonly Pending[]): Pending[][] {
+  const calls: Pending[][] = [];
+  let room = 0;
+  for (const job of jobs) {
+    const chars = job.lines.reportChars + job.chunks.reportChars;
+    if (calls.length === 0 || chars > room) {
+      calls.push([]);
+      room = CALL_CHARS_MAX;
+    }
+    calls.at(-1)?.push(job);
+    room -= chars;
+  }
+  return calls;
+}
+
+/** Redis was not able to, which may change soon; anything else would be refused again for ever. */
+function mayBeSentAgain(error: unknown): boolean {
+  return error instanceof Error && (isPassing(error) || /^(OOM|BUSY) /.test(error.message));
+}
+
+function leftOut(lines: number): string {
+  return `[${lines} lines are left out here: they came faster than they could be stored]`;
+}
+
+/** Half a character, which a cut may leave, would make the whole call unreadable to the script. */
 function cutLine(line: string): string {
-  if (line.length <= LOG_LINE_MAX) return line;
+  if (line.length <= LOG_LINE_MAX) return wellFormed(line);
   const note = ` … [cut, ${line.length} characters in all]`;
-  return line.slice(0, LOG_LINE_MAX - note.length) + note;
+  return wellFormed(line.slice(0, LOG_LINE_MAX - note.length)) + note;
+}
+
+function wellFormed(text: string): string {
+  return text.replace(/\p{Surrogate}/gu, '\ufffd');
 }
 
 function encodeChunk(chunk: unknown): string {
@@ -200,4 +274,8 @@ function encodeChunk(chunk: unknown): string {
     );
   }
   return text;
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -22,6 +22,10 @@ export interface QueueKeys {
   output(id: string): string;
   /** What a command was answered, by a digest of who gave it and its id. */
   command(digest: string): string;
+  /** Ids of the jobs with this label, scored by creation time. A colon ends the kind, so the value may be any text. */
+  label(kind: string, value: string): string;
+  /** Stands while the queue has labels: where it is missing there is nothing to clear up. */
+  readonly labelled: string;
 }
 
 /** The queue's name as the engine knows it. */
@@ -47,15 +51,20 @@ export function queueKeys(prefix: string, queue: string): QueueKeys {
     log: (id) => `${base}${id}:logs`,
     output: (id) => `${base}${id}:output`,
     command: (digest) => `${base}command:${digest}`,
+    label: (kind, value) => `${base}label:${kind}:${value}`,
+    labelled: `${base}labelled`,
   };
 }
 
-/** Keys of the registry: types and workers. `{registry}` keeps them in one slot; no queue can take the name with its tag. */
+/** Keys of the registry: types, workers and what tokens need. `{registry}` keeps them in one slot; no queue can take the name with its tag. */
 export function registryKeys(prefix: string) {
   const base = `${prefix}:{registry}:`;
   return {
     types: `${base}types`,
     workers: `${base}workers`,
     worker: (id: string) => `${base}worker:${id}`,
+    tokenSecret: `${base}token-secret`,
+    revocations: `${base}revocations`,
+    ticket: (hash: string) => `${base}ticket:${hash}`,
   };
 }

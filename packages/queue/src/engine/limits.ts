@@ -22,3 +22,15 @@ export const OUTPUT_TTL_S = KEEP_FAILED_S + 86_400;
 
 /** How long a command's answer is remembered: a client that repeats it after a day has long been told otherwise. */
 export const COMMAND_KEPT_S = 86_400;
+
+/**
+ * How long a label's index outlives the last job that got it. Ids leave the index with their jobs; this only clears up
+ * after tools that remove jobs without telling it, so it is long enough for jobs that wait for weeks.
+ */
+export const LABEL_TTL_S = 30 * 86_400;
+
+/**
+ * Newest jobs that a tenant's index keeps in one queue. Where keys are configured every job has a tenant: an index of all of
+ * them would cost each waiting job a fifth more memory, for a list of which an operator looks at the first page.
+ */
+export const TENANT_JOBS_KEPT = 1000;

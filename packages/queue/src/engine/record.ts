@@ -10,6 +10,7 @@ export interface StoredOptions {
   timeoutMs?: number;
   tags?: string[];
   batch?: string;
+  tenant?: string;
 }
 
 /** Where the record was found, decided by the script that read it. `score` is the place in its sorted set, if it has one. */
@@ -37,6 +38,7 @@ export function toJob(id: string, placement: Placement, record: JobRecord): Job 
     ...(Number(record.priority) > 0 && { priority: Number(record.priority) }),
     ...(options.tags && { tags: options.tags }),
     ...(options.batch && { batch: options.batch }),
+    ...(options.tenant && { tenant: options.tenant }),
     ...(record.pb && { worker: record.pb }),
     ...times(placement, record),
     ...(record.data && { input: JSON.parse(record.data) as unknown }),

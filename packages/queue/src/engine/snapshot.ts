@@ -1,5 +1,6 @@
 import type { Cursor, LogLine, OutputChunk, Snapshot } from '@spillway/contracts';
 import type { Redis } from 'ioredis';
+import { epochOf } from './epoch.ts';
 import { queueKeys } from './keys.ts';
 import { LOG_LINES_KEPT, OUTPUT_CHUNKS_KEPT } from './limits.ts';
 import { type JobRecord, type Placement, toJob } from './record.ts';
@@ -9,6 +10,8 @@ import { readSnapshot } from './snapshot-script.ts';
 export interface SnapshotWindow {
   log: { from: number; most: number };
   output: { from: number; most: number };
+  /** The life of Redis' data in which the numbers were heard; in another one they count for nothing. */
+  epoch?: string | undefined;
 }
 
 export interface WindowedSnapshot extends Snapshot {
@@ -31,34 +34,69 @@ type Reply = [
   outputTotal: number,
 ];
 
+/** Where a watcher stands, as far as a snapshot has to know. */
+export type WatchedFrom = Pick<Cursor, 'log' | 'output' | 'epoch'>;
+
 /** The window of a watcher that stands at `after`: everything that follows. */
-export function windowAfter(after?: Pick<Cursor, 'log' | 'output'>): SnapshotWindow {
+export function windowAfter(after?: WatchedFrom): SnapshotWindow {
   return {
     log: { from: after?.log ?? 0, most: LOG_LINES_KEPT },
     output: { from: after?.output ?? 0, most: OUTPUT_CHUNKS_KEPT },
+    epoch: after?.epoch,
   };
 }
 
 export const NO_WINDOW: SnapshotWindow = { log: { from: 0, most: 0 }, output: { from: 0, most: 0 } };
 
-/** Reads the job at one stream position, atomically; undefined where there is no such job (any more). */
+/**
+ * Reads the job at one stream position, atomically; undefined where there is no such job (any more). Log and output start
+ * at 0 for a watcher that comes from another epoch.
+ */
 export async function takeSnapshot(
+  redis: Redis,
+  prefix: string,
+  job: { queue: string; id: string },
+  window: SnapshotWindow,
+): Promise<WindowedSnapshot | undefined> {
+  for (;;) {
+    const epoch = await epochOf(redis);
+    const reply = await read(redis, prefix, job, window.epoch === epoch ? window : vouchedFor(window));
+    // Redis was restarted between the question and the reply: what was asked from there on may not be what it means now.
+    if ((await epochOf(redis)) === epoch) return toSnapshot(job.id, reply, epoch);
+  }
+}
+
+/** That part of a window from another epoch that can be trusted: no number. Who names no epoch takes the numbers as they are. */
+function vouchedFor({ log, output, epoch }: SnapshotWindow): SnapshotWindow {
+  if (epoch === undefined) return { log, output };
+  return { log: { ...log, from: 0 }, output: { ...output, from: 0 } };
+}
+
+async function read(
   redis: Redis,
   prefix: string,
   { queue, id }: { queue: string; id: string },
   { log, output }: SnapshotWindow,
-): Promise<WindowedSnapshot | undefined> {
+): Promise<Reply> {
   const keys = queueKeys(prefix, queue);
-  const reply = (await readSnapshot(
+  return (await readSnapshot(
     redis,
     [keys.job(id), keys.events, keys.completed, keys.failed, keys.delayed, keys.blocked],
     [id, log.from, output.from, log.most, output.most],
   )) as Reply;
+}
+
+function toSnapshot(id: string, reply: Reply, epoch: string | undefined): WindowedSnapshot | undefined {
   const [pos, place, score, record, logFirst, lines, outputFirst, chunks, logTotal, outputTotal] = reply;
   if (!place) return undefined;
   return {
     job: toJob(id, { place, score: score ?? undefined }, pairs(record)),
-    cursor: { pos, log: logFirst + lines.length, output: outputFirst + chunks.length },
+    cursor: {
+      pos,
+      log: logFirst + lines.length,
+      output: outputFirst + chunks.length,
+      ...(epoch !== undefined && { epoch }),
+    },
     log: lines.map((line, index): LogLine => ({ n: logFirst + index, line })),
     output: chunks.map(
       (chunk, index): OutputChunk => ({ n: outputFirst + index, chunk: JSON.parse(chunk) as unknown }),

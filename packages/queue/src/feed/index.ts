@@ -1,8 +1,13 @@
-import { comparePositions, type JobEvent, queueOf } from '@spillway/contracts';
+import { type JobEvent, queueOf } from '@spillway/contracts';
 import type { Redis } from 'ioredis';
+import { epochOf } from '../engine/epoch.ts';
 import { queueKeys } from '../engine/keys.ts';
-import { reportOthers } from '../engine/unavailable.ts';
+import { isPassing } from '../engine/unavailable.ts';
+import { type BriefEvent, parseBrief } from './brief-event.ts';
+import { type Ends, findGap, type Mark, readEnds } from './continuity.ts';
 import { parseEvent, type StreamEntry } from './parse-event.ts';
+
+export type { BriefEvent } from './brief-event.ts';
 
 /** What happens to jobs, in the order in which it happened in each queue. */
 export interface Feed {
@@ -12,19 +17,37 @@ export interface Feed {
    * harmless. @throws the reader's error when Redis cannot be asked for the position.
    */
   follow(job: string): Promise<() => void>;
+  /**
+   * Follows every job of a queue from now on, under the same promise. `listener` hears state and progress of all of them,
+   * in stream order. Undone by calling the release, twice is harmless. @throws as `follow` does.
+   */
+  followQueue(queue: string, listener: QueueListener): Promise<() => void>;
   close(): Promise<void>;
 }
 
 export interface FeedListener {
   /** Events of followed jobs, in stream order within a queue; one call per read. */
   onEvents(events: JobEvent[]): void;
-  /** Continuity cannot be promised for these jobs: their history was trimmed or rolled back. Take new snapshots. */
+  /**
+   * Continuity cannot be promised for these jobs: their history was trimmed, or Redis was restarted or emptied. Take new
+   * snapshots. Events that were heard before and still wait somewhere must be passed on before this, or be dropped.
+   */
   onGap(jobs: string[], why: string): void;
+}
+
+export interface QueueListener {
+  /** One call per read. */
+  onEvents(queue: string, events: BriefEvent[]): void;
+  /** Continuity cannot be promised for any job of this queue. */
+  onGap(queue: string, why: string): void;
 }
 
 /** Entries that one read asks for at most: large enough to catch up quickly, small enough to stay responsive. */
 const READ_COUNT = 500;
-/** How long a read waits for news. Must stay well below the connection's socketTimeout. */
+/**
+ * How long a read waits for news, and how often continuity is checked while nothing else asks for it. At most a third of
+ * the connection's socketTimeout, which ends a connection that has died without a word.
+ */
 const BLOCK_MS = 5000;
 /** Pause after a failed read; the connection itself reconnects with its own backoff. */
 const RETRY_MS = 200;
@@ -37,31 +60,41 @@ const LINGER_MS = 5000;
 const NUDGE_MS = 10;
 
 interface Followed {
-  /** Everything up to here has been delivered. */
-  pos: string;
+  readonly queue: string;
+  readonly key: string;
+  mark: Mark;
   /** How many follow each job. */
-  jobs: Map<string, number>;
+  readonly jobs: Map<string, number>;
+  /** Who follows the queue as a whole. */
+  readonly whole: Set<QueueListener>;
+  /** Set while something that is no stream has the key; the other queues are read on. */
+  unreadable: boolean;
   /** Runs while nobody follows a job of the queue. */
   idle?: NodeJS.Timeout | undefined;
 }
 
 /**
  * One reader for all queues that somebody follows: explicit positions, never `$`; a malformed entry is skipped; a lost
- * connection resumes where it stopped. Queues that nobody follows cost nothing. `reads` blocks, so it belongs to the feed
- * alone, which closes it; `commands` may be shared.
+ * connection resumes where it stopped; nothing that Redis answers ends it. Queues that nobody follows cost nothing. `reads`
+ * blocks, so it belongs to the feed alone, which closes it; `commands` may be shared.
  */
-export function createFeed(setup: {
+export function createFeed(setup: FeedSetup): Feed {
+  return new StreamFeed(setup);
+}
+
+export interface FeedSetup {
   reads: Redis;
   commands: Redis;
   prefix: string;
   listener: FeedListener;
   onError: (error: Error) => void;
-}): Feed {
-  return new StreamFeed(setup);
+  now?: () => number;
 }
 
 class StreamFeed implements Feed {
-  readonly #setup: Parameters<typeof createFeed>[0];
+  readonly #setup: FeedSetup;
+  readonly #now: () => number;
+  readonly #blockMs: number;
   readonly #queues = new Map<string, Followed>();
   readonly #opening = new Map<string, Promise<Followed>>();
   #loop: Promise<void> | undefined;
@@ -70,14 +103,28 @@ class StreamFeed implements Feed {
   #stale = false;
   /** The connection's id in Redis, by which its wait can be ended; unknown while it is not connected. */
   #readerId: number | undefined;
-  /** Set when the connection was lost or the reader lags: the stream may have been trimmed or rolled back meanwhile. */
+  /** Set when the stream may have been trimmed, emptied or rolled back since the last look. */
   #doubt = false;
+  #checkedAt = 0;
+  /** What was reported last, and not again while it lasts. */
+  #trouble = '';
+  /** Fails what the reader waits for at the moment. */
+  #lose: (error: Error) => void = () => undefined;
+  /** Lets a reader go on that waits for its connection. */
+  #resume: () => void = () => undefined;
 
-  constructor(setup: Parameters<typeof createFeed>[0]) {
+  constructor(setup: FeedSetup) {
+    const { reads, now = Date.now } = setup;
     this.#setup = setup;
-    setup.reads.on('close', () => {
+    this.#now = now;
+    const { socketTimeout = Number.POSITIVE_INFINITY } = reads.options;
+    // A block of 0 would be one for ever.
+    this.#blockMs = Math.max(1, Math.floor(Math.min(BLOCK_MS, socketTimeout / 3)));
+    reads.on('ready', () => this.#resume());
+    reads.on('close', () => {
       this.#readerId = undefined;
       this.#doubt = true;
+      this.#lose(new Error('Connection is closed'));
     });
   }
 
@@ -95,11 +142,28 @@ class StreamFeed implements Feed {
     };
   }
 
+  async followQueue(queue: string, listener: QueueListener): Promise<() => void> {
+    if (this.#closed) return () => undefined;
+    const followed = await this.#open(queue);
+    clearTimeout(followed.idle);
+    // An object of its own, so that one listener may follow a queue twice.
+    const follower: QueueListener = {
+      onEvents: (...events) => listener.onEvents(...events),
+      onGap: (...gap) => listener.onGap(...gap),
+    };
+    followed.whole.add(follower);
+    return () => {
+      if (followed.whole.delete(follower)) this.#rest(queue, followed);
+    };
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     for (const { idle } of this.#queues.values()) clearTimeout(idle);
     this.#queues.clear();
     this.#setup.reads.disconnect();
+    this.#lose(new Error('Connection is closed'));
+    this.#resume();
     await this.#loop;
   }
 
@@ -112,7 +176,12 @@ class StreamFeed implements Feed {
   }
 
   async #start(queue: string): Promise<Followed> {
-    const followed: Followed = { pos: await this.#lastPosition(queue), jobs: new Map() };
+    const { commands, prefix } = this.#setup;
+    const { events: key } = queueKeys(prefix, queue);
+    const ends = await readEnds(commands, key);
+    const mark = markAt(ends, await epochOf(commands));
+    const followed: Followed = { queue, key, mark, jobs: new Map(), whole: new Set(), unreadable: false };
+    if (this.#closed) return followed;
     this.#queues.set(queue, followed);
     this.#wake();
     this.#loop ??= this.#run();
@@ -123,8 +192,14 @@ class StreamFeed implements Feed {
     const left = (followed.jobs.get(job) ?? 1) - 1;
     if (left > 0) followed.jobs.set(job, left);
     else followed.jobs.delete(job);
-    if (followed.jobs.size === 0 && !this.#closed)
-      followed.idle = setTimeout(() => this.#leave(queue, followed), LINGER_MS);
+    this.#rest(queue, followed);
+  }
+
+  /** Leaves a queue that nobody follows any more, a while later. */
+  #rest(queue: string, followed: Followed): void {
+    if (followed.jobs.size > 0 || followed.whole.size > 0 || this.#closed) return;
+    clearTimeout(followed.idle);
+    followed.idle = setTimeout(() => this.#leave(queue, followed), LINGER_MS);
   }
 
   #leave(queue: string, followed: Followed): void {
@@ -133,27 +208,13 @@ class StreamFeed implements Feed {
     this.#wake();
   }
 
-  async #lastPosition(queue: string): Promise<string> {
-    const [last] = await this.#setup.commands.xrevrange(this.#key(queue), '+', '-', 'COUNT', 1);
-    return last?.[0] ?? '0-0';
-  }
-
-  #key(queue: string): string {
-    return queueKeys(this.#setup.prefix, queue).events;
-  }
-
   /** Reads until nobody follows anything. */
   async #run(): Promise<void> {
     while (this.#queues.size > 0) {
       this.#stale = false;
-      const queues = [...this.#queues.keys()];
       try {
-        this.#readerId ??= await this.#setup.reads.client('ID');
-        if (this.#doubt) {
-          this.#doubt = false;
-          await this.#checkContinuity(queues);
-        }
-        await this.#read(queues);
+        await this.#turn();
+        this.#trouble = '';
       } catch (error) {
         this.#doubt = true;
         if (this.#closed) break;
@@ -164,67 +225,115 @@ class StreamFeed implements Feed {
     this.#loop = undefined;
   }
 
+  async #turn(): Promise<void> {
+    const { reads } = this.#setup;
+    if (reads.status !== 'ready') return this.#untilReady();
+    this.#readerId ??= await this.#asked(reads.client('ID'));
+    if (this.#doubt || this.#now() - this.#checkedAt >= this.#blockMs) await this.#check();
+    await this.#read();
+  }
+
+  /** While the connection is away nothing is asked: questions would pile up and be put all at once. */
+  #untilReady(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#resume = resolve;
+    });
+  }
+
+  /** The answer, or failure as soon as the connection is lost: an answer that comes over the next one is none to this. */
+  #asked<T>(answer: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.#lose = reject;
+      answer.then(resolve, reject);
+    });
+  }
+
+  /** What the connection does not report by itself, once as long as it lasts. */
   #report(error: unknown): void {
-    if (error instanceof Error) reportOthers(this.#setup.onError)(error);
+    if (!(error instanceof Error) || isPassing(error) || error.message === this.#trouble) return;
+    this.#trouble = error.message;
+    this.#setup.onError(error);
   }
 
-  async #read(queues: readonly string[]): Promise<void> {
-    const positions = queues.map((queue) => this.#queues.get(queue)?.pos ?? '$');
-    const keys = queues.map((queue) => this.#key(queue));
-    const replies = await this.#setup.reads.xread(
-      'COUNT',
-      READ_COUNT,
-      'BLOCK',
-      BLOCK_MS,
-      'STREAMS',
-      ...keys,
-      ...positions,
-    );
-    // The connection was lost while we waited, and asked again by itself: what came may begin behind a gap.
-    if (this.#doubt) return;
-    for (const [key, entries] of (replies ?? []) as [string, StreamEntry[]][]) {
-      const queue = queues[keys.indexOf(key)];
-      if (queue) this.#deliver(queue, entries);
-      // A full read means that we lag, and a stream that is trimmed under a lagging reader jumps silently.
-      if (entries.length === READ_COUNT) this.#doubt = true;
+  async #read(): Promise<void> {
+    const streams = [...this.#queues.values()].filter(({ unreadable }) => !unreadable);
+    if (streams.length === 0) return pause(RETRY_MS);
+    const marks = new Map(streams.map((followed) => [followed.key, { followed, pos: followed.mark.pos }]));
+    const replies = (await this.#asked(
+      this.#setup.reads.xread(
+        'COUNT',
+        READ_COUNT,
+        'BLOCK',
+        this.#blockMs,
+        'STREAMS',
+        ...streams.map(({ key }) => key),
+        ...streams.map(({ mark }) => mark.pos),
+      ),
+    )) as [string, StreamEntry[]][] | null;
+    if (!replies) return;
+    // A full read means that we lag, and a stream that is trimmed under a lagging reader jumps silently.
+    if (replies.some(([, entries]) => entries.length === READ_COUNT)) await this.#check();
+    for (const [key, entries] of replies) {
+      const read = marks.get(key);
+      // After a gap the reader stands elsewhere, and new snapshots tell what these entries would.
+      if (read && read.followed.mark.pos === read.pos) this.#deliver(read.followed, entries);
     }
   }
 
-  #deliver(queue: string, entries: StreamEntry[]): void {
-    const followed = this.#queues.get(queue);
-    if (!followed) return;
-    const events = entries.flatMap((entry) => this.#parse(entry, followed));
-    followed.pos = entries.at(-1)?.[0] ?? followed.pos;
+  #deliver(followed: Followed, entries: readonly StreamEntry[]): void {
+    const { queue, mark, jobs, whole } = followed;
+    const events = jobs.size > 0 ? this.#parse(entries, (entry) => parseEvent(entry, jobs)) : [];
+    const brief = whole.size > 0 ? this.#parse(entries, parseBrief) : [];
+    mark.pos = entries.at(-1)?.[0] ?? mark.pos;
+    if (mark.added !== undefined) mark.added += entries.length;
     if (events.length > 0) this.#setup.listener.onEvents(events);
+    if (brief.length > 0) for (const listener of whole) listener.onEvents(queue, brief);
   }
 
-  #parse(entry: StreamEntry, followed: Followed): JobEvent[] {
-    try {
-      const event = parseEvent(entry, (job) => followed.jobs.has(job));
-      return event ? [event] : [];
-    } catch (cause) {
-      this.#setup.onError(new Error(`skipped a malformed event at ${entry[0]}`, { cause }));
-      return [];
+  #parse<T>(entries: readonly StreamEntry[], parse: (entry: StreamEntry) => T | undefined): T[] {
+    const events: T[] = [];
+    for (const entry of entries) {
+      try {
+        const event = parse(entry);
+        if (event) events.push(event);
+      } catch (cause) {
+        this.#setup.onError(new Error(`skipped a malformed event at ${entry[0]}`, { cause }));
+      }
+    }
+    return events;
+  }
+
+  /** Compares every followed stream with how far it was read, and declares what is missing. */
+  async #check(): Promise<void> {
+    const { reads } = this.#setup;
+    this.#doubt = false;
+    const followed = [...this.#queues.values()];
+    const streams = await this.#asked(Promise.allSettled(followed.map(({ key }) => readEnds(reads, key))));
+    const epoch = await this.#asked(epochOf(reads));
+    this.#checkedAt = this.#now();
+    for (const [index, stream] of streams.entries()) {
+      const queue = followed[index];
+      if (!queue) continue;
+      if (stream.status === 'fulfilled') this.#judge(queue, stream.value, epoch);
+      else this.#setAside(queue, stream.reason);
     }
   }
 
-  /** A stream whose first entry lies behind our position was trimmed past us; one that ends before it was rolled back. */
-  async #checkContinuity(queues: readonly string[]): Promise<void> {
-    for (const queue of queues) {
-      const followed = this.#queues.get(queue);
-      if (!followed) continue;
-      const key = this.#key(queue);
-      const [[first] = [], last] = await Promise.all([
-        this.#setup.commands.xrange(key, '-', '+', 'COUNT', 1),
-        this.#lastPosition(queue),
-      ]);
-      const trimmed = first !== undefined && comparePositions(first[0], followed.pos) > 0;
-      const rolledBack = comparePositions(last, followed.pos) < 0;
-      if (!trimmed && !rolledBack) continue;
-      followed.pos = last;
-      const why = trimmed ? 'history was trimmed' : 'Redis came back with less data';
-      this.#setup.listener.onGap([...followed.jobs.keys()], why);
-    }
+  #judge(queue: Followed, ends: Ends, epoch: string | undefined): void {
+    queue.unreadable = false;
+    const why = findGap(queue.mark, ends, epoch);
+    queue.mark.epoch ??= epoch;
+    if (!why) return;
+    queue.mark = markAt(ends, epoch);
+    if (queue.jobs.size > 0) this.#setup.listener.onGap([...queue.jobs.keys()], why);
+    for (const listener of queue.whole) listener.onGap(queue.queue, why);
+  }
+
+  /** One key that is no stream would fail every read, of all queues. */
+  #setAside(queue: Followed, reason: unknown): void {
+    if (!(reason instanceof Error && reason.message.includes('WRONGTYPE'))) throw reason;
+    if (!queue.unreadable) this.#setup.onError(new Error(`expected a stream at ${queue.key}`, { cause: reason }));
+    queue.unreadable = true;
   }
 
   /**
@@ -243,6 +352,11 @@ class StreamFeed implements Feed {
     // While Redis is away there is no wait to end: the reader fails and looks again by itself.
     nudge().catch(() => undefined);
   }
+}
+
+/** Everything that the stream holds now counts as delivered. */
+function markAt({ last, added }: Ends, epoch: string | undefined): Mark {
+  return { pos: last, added, epoch };
 }
 
 function pause(ms: number): Promise<void> {

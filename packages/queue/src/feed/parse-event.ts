@@ -5,20 +5,23 @@ import { pairs } from '../engine/snapshot.ts';
 /** An entry of a queue's event stream: its position and its fields as a flat list. */
 export type StreamEntry = [pos: string, fields: string[]];
 
+/** The jobs that somebody wants to hear of. */
+export type Wanted = Pick<ReadonlyMap<string, unknown>, 'has'>;
+
 /**
  * What an entry says about a job, or undefined where it says nothing to watchers (bookkeeping of the engine, events of
  * other tools). Entries of jobs that nobody wants are not parsed further: a result may be large. Pure.
  * @throws SyntaxError when a field that should be JSON is none; callers skip such an entry.
  */
-export function parseEvent([pos, flat]: StreamEntry, wanted: (job: string) => boolean): JobEvent | undefined {
+export function parseEvent([pos, flat]: StreamEntry, wanted: Wanted): JobEvent | undefined {
+  const job = fieldOf(flat, 'jobId');
+  if (!job || !wanted.has(job)) return undefined;
   const fields = pairs(flat);
-  const { event = '', jobId: job } = fields;
-  if (!job || !wanted(job)) return undefined;
   const head = { job, pos, at: Number(pos.split('-')[0]) };
-  switch (event) {
+  switch (fields.event) {
     case 'waiting':
     case 'active':
-      return { ...head, kind: 'state', state: event };
+      return { ...head, kind: 'state', state: fields.event };
     case 'waiting-children':
       return { ...head, kind: 'state', state: 'blocked' };
     case 'delayed':
@@ -43,6 +46,12 @@ export function parseEvent([pos, flat]: StreamEntry, wanted: (job: string) => bo
     default:
       return undefined;
   }
+}
+
+/** Looks a field up in the flat list: of most entries nothing else is ever looked at. */
+function fieldOf(flat: readonly string[], name: string): string | undefined {
+  for (let index = 0; index < flat.length; index += 2) if (flat[index] === name) return flat[index + 1];
+  return undefined;
 }
 
 function parseReport(fields: Record<string, string>): { progress?: Progress; log?: LogLine[]; output?: OutputChunk[] } {

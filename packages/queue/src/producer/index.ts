@@ -3,8 +3,11 @@ import type { JobsOptions } from 'bullmq';
 import { Job as EngineJob } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { queueKeys } from '../engine/keys.ts';
+import { fileLabels } from '../engine/label-script.ts';
+import { labelParts, labelsOf, targetsOf } from '../engine/labels.ts';
+import { EVENTS_KEPT } from '../engine/limits.ts';
 import { openQueues, type QueueHandles } from '../engine/queue-handles.ts';
-import type { StoredOptions } from '../engine/record.ts';
+import { storedOptions as readOptions, type StoredOptions } from '../engine/record.ts';
 import { withRedis } from '../engine/unavailable.ts';
 import { type ControlOutcome, createCancel, notFound } from './cancel.ts';
 import { createIds } from './ids.ts';
@@ -17,6 +20,8 @@ export interface Submission {
   options?: JobOptions | undefined;
   /** The batch that it belongs to. */
   batch?: string | undefined;
+  /** The name of the key that submits it, where keys are configured. */
+  tenant?: string | undefined;
 }
 
 /** Puts jobs in and steers them. All calls fail with `unavailable` within seconds while Redis is away; none of them hangs. */
@@ -49,7 +54,7 @@ export function createProducer(setup: {
   const cancel = createCancel({ redis, prefix, now });
   return {
     newBatch: () => newId('batch', now()),
-    submit: (submission) => withRedis(redis, () => submit({ queues, intake, newId }, submission, now())),
+    submit: (submission) => withRedis(redis, () => submit({ redis, prefix, queues, intake, newId }, submission, now())),
     cancel,
     retry: (id) => withRedis(redis, () => retry(queues, id)),
     remove: (id) => withRedis(redis, () => remove(redis, prefix, queues, id)),
@@ -60,15 +65,20 @@ export function createProducer(setup: {
 }
 
 async function submit(
-  { queues, intake, newId }: { queues: QueueHandles; intake: Intake; newId: ReturnType<typeof createIds> },
-  { type, input = {}, options = {}, batch }: Submission,
+  line: Line & { intake: Intake; newId: ReturnType<typeof createIds> },
+  { type, input = {}, options = {}, batch, tenant }: Submission,
   timestamp: number,
 ): Promise<Job> {
-  const id = newId(type.queue, timestamp);
-  const stored = storedOptions(type, options, batch);
+  const id = line.newId(type.queue, timestamp);
+  const stored = storedOptions(type, options, { batch, tenant });
   const data = JSON.stringify(input);
-  if (stored.delay || stored.priority) await addToLine(queues, { id, type, data, stored, timestamp });
-  else await intake.store(type.queue, { id, type: type.type, input: data, options: JSON.stringify(stored), timestamp });
+  const labelled = labelsOf(stored);
+  const labels = labelled && JSON.stringify(labelled);
+  if (stored.delay || stored.priority) await addToLine(line, { id, type, data, stored, timestamp, labels });
+  else {
+    const job = { id, type: type.type, input: data, options: JSON.stringify(stored), timestamp, labels };
+    await line.intake.store(type.queue, job);
+  }
   return {
     id,
     type: type.type,
@@ -79,24 +89,39 @@ async function submit(
     priority: stored.priority,
     tags: stored.tags,
     batch,
+    tenant,
     createdAt: new Date(timestamp).toISOString(),
     runAt: stored.delay ? new Date(timestamp + stored.delay).toISOString() : undefined,
     input,
   };
 }
 
+interface Line {
+  redis: Redis;
+  prefix: string;
+  queues: QueueHandles;
+}
+
+interface Addition {
+  id: string;
+  type: JobType;
+  data: string;
+  stored: JobsOptions;
+  timestamp: number;
+  labels: string | undefined;
+}
+
 /** Jobs that wait for their time or behind others are rarer, and take the engine's own way in. */
 async function addToLine(
-  queues: QueueHandles,
-  {
-    id,
-    type,
-    data,
-    stored,
-    timestamp,
-  }: { id: string; type: JobType; data: string; stored: JobsOptions; timestamp: number },
+  { redis, prefix, queues }: Line,
+  { id, type, data, stored, timestamp, labels }: Addition,
 ): Promise<void> {
   const { delay, priority } = stored;
+  if (labels) {
+    const { base, events } = queueKeys(prefix, type.queue);
+    const delayS = Math.ceil((delay ?? 0) / 1000);
+    await fileLabels(redis, [events], [base, EVENTS_KEPT, id, timestamp, labels, delayS]);
+  }
   // `queue.add` would store the id a second time, inside the options; the backend's `addJob` is the same insert without.
   const record = { ...EMPTY_RECORD, id, name: type.type, data, opts: stored, timestamp, delay, priority };
   await queues.get(type.queue).getBackend().addJob(record, id);
@@ -116,7 +141,11 @@ const EMPTY_RECORD = {
 const DEFAULT_BACKOFF = { type: 'exponential', delay: 1000, jitter: 0.5 } as const;
 
 /** What is stored with the job, and nothing that is a default: a million waiting jobs pay for every byte. */
-function storedOptions(type: JobType, options: JobOptions, batch: string | undefined): JobsOptions & StoredOptions {
+function storedOptions(
+  type: JobType,
+  options: JobOptions,
+  { batch, tenant }: Pick<Submission, 'batch' | 'tenant'>,
+): JobsOptions & StoredOptions {
   const { attempts = 1, backoff, priority = 0, timeoutMs, tags, delayMs = 0 } = { ...type.defaults, ...options };
   const stored: JobsOptions & StoredOptions = {};
   if (attempts > 1) {
@@ -128,6 +157,7 @@ function storedOptions(type: JobType, options: JobOptions, batch: string | undef
   if (timeoutMs !== type.defaults.timeoutMs) stored.timeoutMs = timeoutMs;
   if (tags?.length) stored.tags = tags;
   if (batch) stored.batch = batch;
+  if (tenant) stored.tenant = tenant;
   return stored;
 }
 
@@ -155,11 +185,15 @@ async function retry(queues: QueueHandles, id: string): Promise<ControlOutcome> 
 async function remove(redis: Redis, prefix: string, queues: QueueHandles, id: string): Promise<void> {
   const queue = queueOfOrThrow(id);
   const keys = queueKeys(prefix, queue);
-  if ((await redis.exists(keys.job(id))) === 0) throw notFound(id);
+  const [exists, options] = await Promise.all([redis.exists(keys.job(id)), redis.hget(keys.job(id), 'opts')]);
+  if (exists === 0) throw notFound(id);
   if ((await queues.get(queue).remove(id)) === 0) {
     throw new SpillwayError('job_active', `expected a job that no worker runs, got ${id}, which is running`);
   }
-  await redis.del(keys.output(id));
+  const leftovers = redis.pipeline().del(keys.output(id));
+  for (const label of targetsOf(readOptions({ opts: options ?? '{}' })))
+    leftovers.zrem(keys.label(...labelParts(label)), id);
+  await leftovers.exec();
 }
 
 async function setPaused(queues: QueueHandles, queue: string, paused: boolean): Promise<ControlOutcome> {

@@ -13,6 +13,8 @@ export interface NewJob {
   options: string;
   /** Milliseconds since the epoch. */
   timestamp: number;
+  /** JSON; absent where the job has none. */
+  labels?: string | undefined;
 }
 
 /** Takes jobs in and stores those of one turn of the event loop together. */
@@ -24,6 +26,8 @@ export interface Intake {
 interface Batch {
   keys: QueueKeys;
   args: (string | number)[];
+  /** The place of a labelled job in the script's arguments, and its labels. */
+  labels: (string | number)[];
   done: { resolve: () => void; reject: (error: unknown) => void }[];
 }
 
@@ -34,8 +38,8 @@ export function createIntake(redis: Redis, prefix: string): Intake {
   const batches = new Map<string, Batch>();
 
   function open(queue: string): Batch {
-    const batch: Batch = { keys: queueKeys(prefix, queue), args: [], done: [] };
-    batch.args.push(batch.keys.base, EVENTS_KEPT);
+    const batch: Batch = { keys: queueKeys(prefix, queue), args: [], labels: [], done: [] };
+    batch.args.push(batch.keys.base, EVENTS_KEPT, 0);
     batches.set(queue, batch);
     setImmediate(() => {
       if (batches.get(queue) === batch) batches.delete(queue);
@@ -45,8 +49,9 @@ export function createIntake(redis: Redis, prefix: string): Intake {
   }
 
   return {
-    store(queue, { id, type, input, options, timestamp }) {
+    store(queue, { id, type, input, options, timestamp, labels }) {
       const batch = batches.get(queue) ?? open(queue);
+      if (labels) batch.labels.push(batch.args.length + 1, labels);
       batch.args.push(id, type, input, options, timestamp);
       if (batch.done.length + 1 === BATCH_MAX) batches.delete(queue);
       return new Promise((resolve, reject) => batch.done.push({ resolve, reject }));
@@ -54,7 +59,9 @@ export function createIntake(redis: Redis, prefix: string): Intake {
   };
 }
 
-async function send(redis: Redis, { keys, args, done }: Batch): Promise<void> {
+async function send(redis: Redis, { keys, args, labels, done }: Batch): Promise<void> {
+  args[2] = done.length;
+  args.push(...labels);
   try {
     await storeJobs(redis, [keys.events, keys.wait, keys.meta, keys.active, keys.marker], args);
     for (const { resolve } of done) resolve();

@@ -6,27 +6,48 @@ import {
   type QueueInfo,
   queueOf,
   type Snapshot,
-  SpillwayError,
+  unknownJob,
 } from '@spillway/contracts';
 import type { Redis } from 'ioredis';
 import { queueKeys } from '../engine/keys.ts';
-import { NO_WINDOW, takeSnapshot, type WindowedSnapshot, windowAfter } from '../engine/snapshot.ts';
+import type { LabelTarget } from '../engine/labels.ts';
+import { NO_WINDOW, takeSnapshot, type WatchedFrom, type WindowedSnapshot, windowAfter } from '../engine/snapshot.ts';
 import { withRedis } from '../engine/unavailable.ts';
+import { readBrief } from './brief.ts';
+import { readLabelled } from './labelled.ts';
 import { listJobs } from './list.ts';
+
+export { type Labels, type LabelTarget, targetsOf } from '../engine/labels.ts';
+export { toQueueInfo } from './queue-info.ts';
 
 /** Jobs as the world sees them. Nothing here changes anything. All calls fail with `unavailable` while Redis is away. */
 export interface Reader {
   /** @throws SpillwayError `job_not_found` */
   job(id: string): Promise<Job>;
-  /** A job at one position of its queue's event stream, with the log and output that follow `after`. @throws job_not_found */
-  snapshot(id: string, after?: { log: number; output: number }): Promise<Snapshot>;
+  /**
+   * A job at one position of its queue's event stream, with the log and output that follow `after`; all of them when `after`
+   * names another epoch. @throws job_not_found
+   */
+  snapshot(id: string, after?: WatchedFrom): Promise<Snapshot>;
   /** At most `most` lines from number `after` on. @throws job_not_found */
   log(id: string, after: number, most: number): Promise<LogPage>;
   /** At most `most` chunks from number `after` on. @throws job_not_found */
   output(id: string, after: number, most: number): Promise<OutputPage>;
   /** One page of jobs, without input and result. `queues` are the known ones. @throws invalid_request for a cursor that is not ours */
   list(query: ListQuery, queues: readonly string[]): Promise<{ jobs: Job[]; next?: string }>;
+  /** Jobs as lists show them, each at a position of its queue's event stream. Those that are gone are left out. */
+  brief(ids: readonly string[]): Promise<Snapshot[]>;
+  /** The newest jobs with a label, and how many there are in these queues (of a tenant's at most 1,000 a queue are counted). */
+  labelled(label: LabelTarget, queues: readonly string[], most: number): Promise<Members>;
+  /** The jobs of a queue that a list shows first, and how many there are. */
+  queued(queue: string, most: number): Promise<Members>;
   queue(name: string): Promise<Pick<QueueInfo, 'counts' | 'paused'>>;
+}
+
+/** A set of jobs: the first of them, newest first, and how many there are in all. */
+export interface Members {
+  jobs: Snapshot[];
+  total: number;
 }
 
 export interface ListQuery extends Pick<JobListQuery, 'state' | 'queue' | 'type' | 'tag' | 'cursor'> {
@@ -37,7 +58,7 @@ export function createReader({ redis, prefix }: { redis: Redis; prefix: string }
   const read = async (id: string, window: Parameters<typeof takeSnapshot>[3]): Promise<WindowedSnapshot> => {
     const queue = queueOf(id);
     const found = queue && (await withRedis(redis, () => takeSnapshot(redis, prefix, { queue, id }, window)));
-    if (!found) throw new SpillwayError('job_not_found', `expected the id of a stored job, got ${JSON.stringify(id)}`);
+    if (!found) throw unknownJob(id);
     return found;
   };
   return {
@@ -55,7 +76,27 @@ export function createReader({ redis, prefix }: { redis: Redis; prefix: string }
       return { chunks: output, first: first.output, next: cursor.output };
     },
     list: (query, queues) => withRedis(redis, () => listJobs(redis, prefix, query, queues)),
+    brief: (ids) => withRedis(redis, () => readBrief(redis, prefix, ids)),
+    labelled: (label, queues, most) => withRedis(redis, () => readLabelled(redis, prefix, label, queues, most)),
+    queued: (queue, most) => withRedis(redis, () => readQueued(redis, prefix, queue, most)),
     queue: (name) => withRedis(redis, () => readQueue(redis, prefix, name)),
+  };
+}
+
+async function readQueued(redis: Redis, prefix: string, queue: string, most: number): Promise<Members> {
+  const [{ jobs }, { counts }] = await Promise.all([
+    listJobs(redis, prefix, { queue, limit: most }, [queue]),
+    readQueue(redis, prefix, queue),
+  ]);
+  const total = Object.values(counts).reduce((sum, count) => sum + count, 0);
+  // A list says nothing of positions, and takes several steps: what it found is read again, each job in one.
+  return {
+    jobs: await readBrief(
+      redis,
+      prefix,
+      jobs.map(({ id }) => id),
+    ),
+    total,
   };
 }
 

@@ -181,7 +181,7 @@ async function readEnded(redis: Redis, keys: readonly QueueKeys[], from: Place, 
 }
 
 /** What a list shows of a job: all but input and result, which may be large. */
-const LISTED = [
+export const LISTED = [
   'name',
   'opts',
   'timestamp',
@@ -208,7 +208,7 @@ async function readJobs(redis: Redis, prefix: string, entries: readonly Entry[])
   });
 }
 
-function toRecord(values: readonly (string | null)[]): JobRecord {
+export function toRecord(values: readonly (string | null)[]): JobRecord {
   return Object.fromEntries(
     LISTED.flatMap((field, index) => (typeof values[index] === 'string' ? [[field, values[index]]] : [])),
   );

@@ -3,8 +3,9 @@ import { compileSchema } from '@spillway/runtime';
 import { Type } from 'typebox';
 import type { App } from '../../app.ts';
 import type { Services } from '../../services.ts';
-import { checkedType } from '../jobs/submit.ts';
+import { checkedType, tenantOf } from '../jobs/submit.ts';
 import { problems, scoped } from '../schema.ts';
+import { watchGrant } from '../tokens/mint.ts';
 
 const schema = {
   operationId: 'submitBatch',
@@ -21,19 +22,21 @@ const schema = {
 
 const check = compileSchema(SubmitRequest);
 
-export function submitBatch(app: App, { producer, catalogue, metrics }: Services): void {
+export function submitBatch(app: App, { producer, catalogue, metrics, tokens }: Services): void {
   app.post('/v1/batches', { schema, config: scoped('submit') }, async (request, reply) => {
     const batch = producer.newBatch();
+    const watch = watchGrant(tokens, request, { batches: [batch] });
+    const tenant = tenantOf(request.caller);
     const submitOne = async (entry: unknown): Promise<BatchEntry> => {
       const { input, options, ...rest } = readEntry(entry);
       const type = await checkedType(catalogue, { input, ...rest });
-      const { id } = await producer.submit({ type, input, options, batch });
+      const { id } = await producer.submit({ type, input, options, batch, tenant });
       metrics.countSubmit(type);
       return { id };
     };
     const jobs = await Promise.all(request.body.map((entry) => submitOne(entry).catch(toRefusal)));
     const refused = jobs.filter((job) => 'error' in job).length;
-    return reply.code(202).send({ id: batch, accepted: jobs.length - refused, refused, jobs });
+    return reply.code(202).send({ id: batch, accepted: jobs.length - refused, refused, jobs, watch });
   });
 }
 

@@ -16,7 +16,7 @@ const schema = {
 };
 
 export function cancelJob(app: App, { producer, reader }: Services): void {
-  app.post('/v1/jobs/:id/cancel', { schema, config: scoped('control') }, async ({ params, caller }) => {
+  app.post('/v1/jobs/:id/cancel', { schema, config: scoped('control', 'command') }, async ({ params, caller }) => {
     const { done } = await producer.cancel(params.id, caller?.name ?? 'unknown');
     return { done, job: await reader.job(params.id) };
   });

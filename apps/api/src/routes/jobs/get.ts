@@ -19,7 +19,7 @@ const schema = {
 };
 
 export function getJob(app: App, { reader, waitForEnd }: Services): void {
-  app.get('/v1/jobs/:id', { schema, config: scoped('read') }, async ({ params, query, headers }, reply) => {
+  app.get('/v1/jobs/:id', { schema, config: scoped('read', 'watch') }, async ({ params, query, headers }, reply) => {
     const waitMs = Number(query.wait ?? 0) * 1000;
     const job = await (waitMs > 0 ? waitForEnd(params.id, waitMs) : reader.job(params.id));
     const etag = `"${createHash('sha1').update(JSON.stringify(job)).digest('base64url')}"`;

@@ -20,7 +20,7 @@ const schema = {
 };
 
 export function getLog(app: App, { reader }: Services): void {
-  app.get('/v1/jobs/:id/log', { schema, config: scoped('read') }, ({ params, query }) =>
+  app.get('/v1/jobs/:id/log', { schema, config: scoped('read', 'watch') }, ({ params, query }) =>
     reader.log(params.id, Number(query.after ?? 0), Number(query.limit ?? MOST)),
   );
 }

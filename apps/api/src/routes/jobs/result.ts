@@ -19,7 +19,7 @@ const schema = {
 };
 
 export function getResult(app: App, { reader, waitForEnd }: Services): void {
-  app.get('/v1/jobs/:id/result', { schema, config: scoped('read') }, async ({ params, query }, reply) => {
+  app.get('/v1/jobs/:id/result', { schema, config: scoped('read', 'watch') }, async ({ params, query }, reply) => {
     const waitMs = Number(query.wait ?? 0) * 1000;
     const job = await (waitMs > 0 ? waitForEnd(params.id, waitMs) : reader.job(params.id));
     if (job.state === 'completed')

@@ -1,9 +1,11 @@
 import { isFinal, type Job, type JobType, type Links, SpillwayError, SubmitRequest } from '@spillway/contracts';
+import { type Caller, OPEN_CALLER } from '@spillway/runtime';
 import { Type } from 'typebox';
 import type { App } from '../../app.ts';
 import type { Catalogue } from '../../catalogue.ts';
 import type { Services } from '../../services.ts';
 import { problems, scoped, WAIT_MAX_S } from '../schema.ts';
+import { watchGrant } from '../tokens/mint.ts';
 
 const schema = {
   operationId: 'submitJob',
@@ -26,19 +28,20 @@ const schema = {
   },
 };
 
-export function submitJob(app: App, { producer, catalogue, metrics, waitForEnd }: Services): void {
+export function submitJob(app: App, { producer, catalogue, metrics, waitForEnd, tokens }: Services): void {
   app.post('/v1/jobs', { schema, config: scoped('submit') }, async (request, reply) => {
     const { input = {}, options } = request.body;
     const waitS = readPrefer(request.headers.prefer);
     const type = await checkedType(catalogue, request.body);
-    const submitted = await producer.submit({ type, input, options });
+    tokens.assertReady();
+    const submitted = await producer.submit({ type, input, options, tenant: tenantOf(request.caller) });
     metrics.countSubmit(type);
     const job = waitS > 0 ? await waitForEnd(submitted.id, waitS * 1000) : submitted;
     if (waitS > 0) reply.header('preference-applied', `wait=${waitS}`);
     return reply
       .code(isFinal(job.state) ? 200 : 202)
       .header('location', `/v1/jobs/${job.id}`)
-      .send({ ...job, links: linksOf(job) });
+      .send({ ...job, links: linksOf(job), watch: watchGrant(tokens, request, { jobs: [job.id] }) });
   });
 }
 
@@ -55,6 +58,11 @@ export async function checkedType(catalogue: Catalogue, { type: name, input = {}
     `the input does not fit ${name}: ${errors.map(({ message }) => message).join('; ')}`,
     { errors },
   );
+}
+
+/** The name that a job is filed under. Where no keys are configured there are no tenants, and jobs need no index of them. */
+export function tenantOf(caller: Caller | undefined): string | undefined {
+  return caller === OPEN_CALLER ? undefined : caller?.name;
 }
 
 function linksOf({ id }: Job): Links {

@@ -1,0 +1,89 @@
+import { LABEL_TTL_S, TENANT_JOBS_KEPT } from './limits.ts';
+import { defineScript } from './script.ts';
+
+/**
+ * Lua functions that file jobs under their labels: `label(base, id, timestamp, json)` for each job, then once
+ * `settleLabels(base, extraSeconds)`, so that jobs of one call that share a label pay for its expiry together.
+ * `json` is the text that goes into the event too: {tags?, batch?, tenant?}.
+ */
+export const LABEL_FUNCTIONS = `
+local decoded, touched = {}, {}
+local function label(base, id, timestamp, json)
+  local labels = decoded[json] or cjson.decode(json)
+  decoded[json] = labels
+  local function add(kind, value)
+    local key = base .. 'label:' .. kind .. ':' .. value
+    redis.call('ZADD', key, timestamp, id)
+    touched[key] = kind
+  end
+  for _, tag in ipairs(labels.tags or {}) do add('tag', tag) end
+  if labels.batch then add('batch', labels.batch) end
+  if labels.tenant then add('tenant', labels.tenant) end
+end
+
+local function settleLabels(base, extraSeconds)
+  if not next(touched) then return end
+  local seconds = ${LABEL_TTL_S} + extraSeconds
+  redis.call('SETNX', base .. 'labelled', 1)
+  touched[base .. 'labelled'] = 'mark'
+  for key, kind in pairs(touched) do
+    if kind == 'tenant' then redis.call('ZREMRANGEBYRANK', key, 0, -${TENANT_JOBS_KEPT + 1}) end
+    if redis.call('TTL', key) < seconds then redis.call('EXPIRE', key, seconds) end
+  end
+end
+`;
+
+/**
+ * Files a job that the engine is about to add, and says so, in one step. It comes before the job: an id without a job is
+ * dropped by whoever reads the index, a job without its label would never be found.
+ *
+ * KEYS  1 events
+ * ARGV  1 key prefix of the queue  2 events kept  3 job id  4 timestamp  5 labels as JSON  6 delay in seconds
+ * Event  labels
+ */
+export const fileLabels = defineScript(`${LABEL_FUNCTIONS}
+label(ARGV[1], ARGV[3], ARGV[4], ARGV[5])
+settleLabels(ARGV[1], tonumber(ARGV[6]))
+redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[2], '*', 'event', 'labels', 'jobId', ARGV[3], 'labels', ARGV[5])
+return 1
+`);
+
+/**
+ * Takes the jobs that are about to be forgotten out of the indexes. A queue without labels pays for one EXISTS.
+ *
+ * KEYS  1 the mark of labels  2 sorted set of ended jobs
+ * ARGV  1 key prefix of the queue  2 newest end in ms  3 most jobs
+ * Returns how many entries were taken out.
+ */
+export const dropLabels = defineScript(`
+if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
+local dropped = 0
+local function drop(id, kind, value)
+  dropped = dropped + redis.call('ZREM', ARGV[1] .. 'label:' .. kind .. ':' .. value, id)
+end
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', ARGV[2], 'LIMIT', 0, ARGV[3])) do
+  local text = redis.call('HGET', ARGV[1] .. id, 'opts')
+  local read, options = pcall(cjson.decode, text or '{}')
+  if read and type(options) == 'table' then
+    if type(options.tags) == 'table' then
+      for _, tag in ipairs(options.tags) do drop(id, 'tag', tag) end
+    end
+    if options.batch then drop(id, 'batch', options.batch) end
+    if options.tenant then drop(id, 'tenant', options.tenant) end
+  end
+end
+return dropped
+`);
+
+/**
+ * Takes ids out of one index whose jobs are gone, looking once more so that a job that has come meanwhile stays.
+ *
+ * KEYS  1 index
+ * ARGV  1 key prefix of the queue, then the ids
+ */
+export const dropGone = defineScript(`
+for at = 2, #ARGV do
+  if redis.call('EXISTS', ARGV[1] .. ARGV[at]) == 0 then redis.call('ZREM', KEYS[1], ARGV[at]) end
+end
+return 1
+`);
