@@ -93,9 +93,9 @@ export function createServer(setup: StatusSetup): StatusServer {
   });
   const callers = createCallerLimit(config.statusCallerConnections, metrics);
   const open = (namespace: LiveNamespace, who: 'watchers' | 'operators', readTargets: WatchSetup['readTargets']) => {
+    const serve = prepareService({ ...setup, sets, readTargets }, connections);
     namespace.use(makeAdmission(setup, who));
     namespace.use(callers.admit);
-    const serve = prepareService({ ...setup, sets, readTargets }, connections);
     namespace.on('connection', (socket) => {
       callers.count(socket);
       serve(socket);
@@ -123,9 +123,9 @@ export function createServer(setup: StatusSetup): StatusServer {
     async close() {
       draining = true;
       stopReviews();
-      await streams.close();
       // From here on a new connection goes to another process: nobody listens.
       http.close();
+      await streams.close();
       await sendAway([jobs, ops], { connections, stopMs: config.statusStopMs });
       await endAll(() => void io.close(), connections);
       http.closeAllConnections();
@@ -161,17 +161,13 @@ function setOutlet({ jobs, ops }: { jobs: LiveNamespace; ops: LiveNamespace }, s
   };
 }
 
-/** What every connection of a namespace shares is made once: there may be 20,000. */
+/** What the connections of a namespace share is made once: there may be 20,000. */
 function prepareService(
   setup: StatusSetup & Pick<WatchSetup, 'sets' | 'readTargets'>,
   connections: Connections,
 ): (socket: LiveSocket) => void {
   const watchSetup: WatchSetup = {
-    feed: setup.feed,
-    reader: setup.reader,
-    sets: setup.sets,
-    logger: setup.logger,
-    readTargets: setup.readTargets,
+    ...setup,
     watchedMax: setup.config.statusWatched,
     onWatched: ({ conn }) => connections.arrived(conn.request.socket),
   };
