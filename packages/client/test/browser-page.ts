@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import path from 'node:path';
 import { build } from 'esbuild';
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
 
@@ -34,16 +35,26 @@ export interface OpenPage extends AsyncDisposable {
   sockets: string[];
 }
 
+export interface PageToOpen {
+  /** A file in fixtures. */
+  script: string;
+  body: string;
+  /** Runs in the page before everything else. */
+  init?: () => void;
+  options?: BrowserContextOptions;
+}
+
 /** Bundles a script as a page would, and opens it as `<base>/page-under-test`; everything else goes to the server itself. */
 export async function openPage(
   browser: Browser,
   base: string,
-  { script, body, options }: { script: string; body: string; options?: BrowserContextOptions },
+  { script, body, init, options }: PageToOpen,
 ): Promise<OpenPage> {
   const bundle = await bundleOf(script);
   const context = await browser.newContext(options);
   const page = await context.newPage();
   page.setDefaultTimeout(15_000);
+  if (init) await page.addInitScript(init);
   const trouble: string[] = [];
   const sockets: string[] = [];
   page.on('websocket', (socket) => sockets.push(socket.url()));
@@ -56,9 +67,9 @@ export async function openPage(
   return { page, trouble, sockets, [Symbol.asyncDispose]: () => context.close() };
 }
 
-async function bundleOf(contents: string): Promise<string> {
+async function bundleOf(script: string): Promise<string> {
   const { outputFiles } = await build({
-    stdin: { contents, loader: 'tsx', resolveDir: __dirname },
+    entryPoints: [path.join(__dirname, 'fixtures', script)],
     bundle: true,
     format: 'esm',
     target: 'es2022',

@@ -3,36 +3,6 @@ import type { Browser, Page } from 'playwright-core';
 import { launchBrowser, openPage, withBrowser } from './browser-page.ts';
 import { JOB, LiveServer, until } from './live-server.ts';
 
-const ELEMENT = `import '@spillway/client/element';
-  globalThis.told = [];
-  for (const type of ['spillway-change', 'spillway-end'])
-    addEventListener(type, (event) => told.push(type + ' ' + event.detail.job?.job.state));`;
-
-const HOOK = `import { StrictMode, useState } from 'react';
-  import { createRoot } from 'react-dom/client';
-  import { createClient } from '@spillway/client';
-  import { useJob } from '@spillway/client/react';
-  const client = createClient({ baseUrl: location.origin });
-  globalThis.client = client;
-  const id = new URLSearchParams(location.search).get('job') ?? document.body.dataset.job;
-  function View() {
-    const { state, progress, log, error, connection, cancel } = useJob(client, id);
-    return <p id="view"><b>{state}</b> <i>{progress?.fraction}</i> <u>{log.length}</u> <s>{connection}</s> {error?.message}
-      <button onClick={() => cancel()}>Cancel</button></p>;
-  }
-  function App() {
-    const [shown, setShown] = useState(true);
-    return <>{shown && <View />}{shown && <View />}<button id="hide" onClick={() => setShown(false)}>Hide</button></>;
-  }
-  createRoot(document.querySelector('main')).render(<StrictMode><App /></StrictMode>);`;
-
-const WATCH = `import { createClient } from '@spillway/client';
-  const client = createClient({ baseUrl: location.origin, store: 'session', timing: { pollMs: 50 } });
-  const watch = client.watch(document.body.dataset.job);
-  globalThis.first = watch.current?.log.map(({ n }) => n);
-  globalThis.client = client;
-  globalThis.watch = watch;`;
-
 withBrowser('in a browser', () => {
   let browser: Browser;
   let spillway: Spillway;
@@ -57,7 +27,7 @@ withBrowser('in a browser', () => {
 
   test('the element shows a job to its end, for eyes and for screen readers', async () => {
     await using visit = await openPage(browser, spillway.url, {
-      script: ELEMENT,
+      script: 'element-page.js',
       body: `<spillway-progress base-url="${spillway.url}" label="Report"></spillway-progress>`,
     });
     const { page } = visit;
@@ -81,7 +51,7 @@ withBrowser('in a browser', () => {
     server.add(JOB);
     server.add(other);
     await using visit = await openPage(browser, server.url, {
-      script: ELEMENT,
+      script: 'element-page.js',
       body: `<spillway-progress job="${JOB}" base-url="${server.url}"></spillway-progress>`,
     });
     const { page } = visit;
@@ -99,7 +69,7 @@ withBrowser('in a browser', () => {
     async (colorScheme) => {
       const job = await submit(1, 1);
       await using visit = await openPage(browser, spillway.url, {
-        script: ELEMENT,
+        script: 'element-page.js',
         body: `<style>spillway-progress::part(bar) { outline-style: dotted } spillway-progress { --spillway-height: 20px }</style>
         <spillway-progress job="${job}" base-url="${spillway.url}" label="${'A long label '.repeat(8)}"></spillway-progress>`,
         options: { colorScheme, viewport: { width: 280, height: 400 }, reducedMotion: 'reduce' },
@@ -116,14 +86,14 @@ withBrowser('in a browser', () => {
   test('the hook draws a job in StrictMode, asks for it once, and ends with its component', async () => {
     const job = await submit(400, 50);
     await using visit = await openPage(browser, spillway.url, {
-      script: HOOK,
+      script: 'hook-page.jsx',
       body: `<body data-job="${job}"><main></main>`,
     });
     const { page } = visit;
-    await page.locator('#view b').first().getByText('active').waitFor();
-    await page.locator('#view s').first().getByText('live').waitFor();
+    await page.locator('p.view b').first().getByText('active').waitFor();
+    await page.locator('p.view s').first().getByText('live').waitFor();
     expect(visit.sockets).toHaveLength(1);
-    await page.evaluate(() => document.querySelector<HTMLElement>('#hide')?.click());
+    await page.getByRole('button', { name: 'Hide' }).click();
     await page.waitForFunction(() => (globalThis as unknown as Told).client.connection.state === 'idle');
     expect(visit.sockets).toHaveLength(1);
     expect(visit.trouble).toEqual([]);
@@ -133,21 +103,24 @@ withBrowser('in a browser', () => {
     await using server = await LiveServer.start();
     server.add();
     await using visit = await openPage(browser, server.url, {
-      script: HOOK,
+      script: 'hook-page.jsx',
       body: `<body data-job="${JOB}"><main></main>`,
     });
     const { page } = visit;
-    await page.locator('#view b').first().getByText('waiting').waitFor();
+    await page.locator('p.view b').first().getByText('waiting').waitFor();
     await page.getByRole('button', { name: 'Cancel' }).first().click();
     await until(() => server.commands.length === 1);
     server.change({ kind: 'state', state: 'cancelled' });
-    await page.locator('#view b').first().getByText('cancelled').waitFor();
+    await page.locator('p.view b').first().getByText('cancelled').waitFor();
     expect(visit.trouble).toEqual([]);
   });
 
   test('a reload shows at once what was held, and goes on from there', async () => {
     const job = await submit(60, 100);
-    await using visit = await openPage(browser, spillway.url, { script: WATCH, body: `<body data-job="${job}">` });
+    await using visit = await openPage(browser, spillway.url, {
+      script: 'watch-page.js',
+      body: `<body data-job="${job}">`,
+    });
     const { page } = visit;
     await page.waitForFunction(() => ((globalThis as unknown as Told).watch.current?.log.length ?? 0) > 3);
     await page.reload();
@@ -163,7 +136,16 @@ withBrowser('in a browser', () => {
   test('where the page has no WebSocket, a job is followed over HTTP to its end', async () => {
     const job = await submit(50, 100);
     await using visit = await openPage(browser, spillway.url, {
-      script: `globalThis.WebSocket = class { constructor() { throw new Error('blocked') } };\n${WATCH}`,
+      script: 'watch-page.js',
+      init: () => {
+        globalThis.WebSocket = class {
+          onerror?: (event: Event) => void;
+          constructor() {
+            setTimeout(() => this.onerror?.(new Event('error')));
+          }
+          close() {}
+        } as unknown as typeof WebSocket;
+      },
       body: `<body data-job="${job}">`,
     });
     const { page } = visit;
