@@ -25,6 +25,12 @@ export interface Relay extends FeedListener {
 
 /** How long a frame is gathered: three times faster than an eye that reads, and a twentieth of the writes of a busy job. */
 const FRAME_MS = 50;
+/**
+ * With many busy rooms frames are gathered longer, for this much a room: sending one costs about 50 us of CPU, so that it
+ * takes a quarter of the time at most, and a thousand busy jobs are shown five times a second instead of ten.
+ */
+const FRAME_MS_PER_ROOM = 0.2;
+const FRAME_MAX_MS = 250;
 
 export function createRelay(setup: RoomSetup): Relay {
   return new RoomRelay(setup);
@@ -37,6 +43,7 @@ class RoomRelay implements Relay {
   readonly #listeners = new Map<string, Set<RoomListener>>();
   #namespace: LiveNamespace | undefined;
   #timer: NodeJS.Timeout | undefined;
+  #gatherMs = FRAME_MS;
 
   constructor(setup: RoomSetup) {
     this.#setup = setup;
@@ -58,7 +65,7 @@ class RoomRelay implements Relay {
   onEvents(events: JobEvent[]): void {
     for (const event of events) this.#gather(jobRoom(event.job), event);
     for (const event of events) if (isEnd(event)) this.#flush(jobRoom(event.job));
-    if (this.#frames.size > 0) this.#timer ??= setTimeout(() => this.#flushAll(), FRAME_MS);
+    if (this.#frames.size > 0) this.#timer ??= setTimeout(() => this.#flushAll(), this.#gatherMs);
   }
 
   onGap(jobs: string[], why: string): void {
@@ -91,6 +98,7 @@ class RoomRelay implements Relay {
 
   #flushAll(): void {
     this.#timer = undefined;
+    this.#gatherMs = Math.min(FRAME_MAX_MS, Math.max(FRAME_MS, this.#frames.size * FRAME_MS_PER_ROOM));
     for (const [room, frame] of this.#frames) this.#send(room, frame);
     this.#frames.clear();
   }
