@@ -10,6 +10,8 @@ export interface FaultProxy extends AsyncDisposable {
   readonly url: string;
   /** Connections that stand now. */
   readonly connections: number;
+  /** How often everything was reset. */
+  readonly resets: number;
   /** Whom new connections are handed to from now on; those that stand stay where they are. */
   setTargets(urls: readonly string[]): void;
   /** Breaks every connection at once, on both sides, with a TCP reset. */
@@ -52,6 +54,7 @@ class TcpProxy implements FaultProxy {
   readonly #server = createServer({ pauseOnConnect: true }, (client) => void this.#accept(client));
   #targets: readonly URL[] = [];
   #turn = 0;
+  #resets = 0;
   #stalled = false;
   #refusing = false;
 
@@ -72,11 +75,16 @@ class TcpProxy implements FaultProxy {
     return this.#links.size;
   }
 
+  get resets(): number {
+    return this.#resets;
+  }
+
   setTargets(urls: readonly string[]): void {
     this.#targets = urls.map((url) => new URL(url));
   }
 
   reset(): void {
+    this.#resets += 1;
     for (const { client, target } of this.#links) {
       client.resetAndDestroy();
       target.resetAndDestroy();

@@ -36,6 +36,8 @@ export interface Work {
   steps: number;
   stepMs: number;
   chunkLength?: number;
+  /** A file that the jobs wait for when four fifths are done. */
+  gate?: string;
 }
 
 /** A job of the type `test.lines`, and what it will have said at its end. */
