@@ -3,10 +3,12 @@ import { run } from '../process/run.mjs';
 import { report } from '../say.mjs';
 import { prepareTools } from '../setup/prepare.mjs';
 import { projectFolder } from '../setup/project.mjs';
+import { checkClientSize } from './client-size.mjs';
 import { lockProblems, readLock } from './lock-file.mjs';
 import { checkOpenApi } from './openapi.mjs';
 
-/** @typedef {{ name: string, run: () => Promise<import('../process/run.mjs').Ended> }} Check */
+/** What a check found; `note` is a figure worth a look each time. @typedef {import('../process/run.mjs').Ended & { note?: string }} Found */
+/** @typedef {{ name: string, run: () => Promise<Found> }} Check */
 
 /** @type {Check[]} */
 const CHECKS = [
@@ -24,6 +26,7 @@ const CHECKS = [
     run: () => tool('sherif', 'sherif', ['--ignore-rule', 'root-package-manager-field']),
   },
   { name: 'lock file is complete', run: checkLock },
+  { name: 'size of the client in a page (esbuild)', run: checkClientSize },
   { name: 'contract (redocly)', run: checkOpenApi },
 ];
 
@@ -43,9 +46,9 @@ export async function runChecks() {
 /** @param {Check} check */
 async function passes({ name, run: runCheck }) {
   const startedAt = Date.now();
-  const { code, output } = await runCheck();
+  const { code, output, note } = await runCheck();
   const seconds = ((Date.now() - startedAt) / 1000).toFixed(1);
-  console.log(`${code === 0 ? 'ok    ' : 'FAILED'} ${name.padEnd(44)} ${seconds} s`);
+  console.log(`${code === 0 ? 'ok    ' : 'FAILED'} ${name.padEnd(44)} ${seconds} s${note ? `  ${note}` : ''}`);
   if (code !== 0) console.log(`\n${output.trimEnd()}\n`);
   return code === 0;
 }

@@ -6,12 +6,15 @@ import { connect } from './watcher.ts';
 
 let spillway: Spillway;
 let client: Client;
+/** Further ones, each with a connection of its own. */
+const others: Client[] = [];
 beforeAll(async () => {
   spillway = await startSpillway({ env: { WORKER_CONCURRENCY: '200' } });
   client = createClient({ baseUrl: spillway.url });
+  for (let count = 0; count < 4; count++) others.push(createClient({ baseUrl: spillway.url }));
 });
 afterAll(async () => {
-  client.close();
+  for (const each of [client, ...others]) each.close();
   await spillway[Symbol.asyncDispose]();
 });
 
@@ -44,7 +47,6 @@ test('a watch that begins around the moment of the end sees it', async () => {
   // Ends and beginnings are spread over the same time, so that many meet.
   const endsMs = (index: number) => (index * 37) % SPREAD_MS;
   const beginsMs = (index: number, watcher: number) => (index * 61 + watcher * 23) % SPREAD_MS;
-  const watchers = Array.from({ length: 4 }, () => createClient({ baseUrl: spillway.url }));
   await call(spillway.url, 'POST', '/v1/queues/demo/pause');
   const ids = await Promise.all(
     Array.from({ length: JOBS }, (_, index) => submit('demo.steps', { steps: 1, stepMs: endsMs(index) })),
@@ -53,9 +55,8 @@ test('a watch that begins around the moment of the end sees it', async () => {
   await call(spillway.url, 'POST', '/v1/queues/demo/resume');
   await first;
   const seen = await Promise.all(
-    watchers.flatMap((watcher, w) => ids.map((id, index) => sleep(beginsMs(index, w)).then(() => follow(id, watcher)))),
+    others.flatMap((watcher, w) => ids.map((id, index) => sleep(beginsMs(index, w)).then(() => follow(id, watcher)))),
   );
-  for (const watcher of watchers) watcher.close();
   expect(seen.filter(({ last }) => last !== 'completed')).toEqual([]);
   expect(seen.map(({ first }) => first)).toEqual(expect.arrayContaining(['active', 'completed']));
 });

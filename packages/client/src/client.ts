@@ -10,21 +10,55 @@ import {
   type LogPage,
   type OutputPage,
   type QueueInfo,
+  type SetTarget,
   type SubmitReply,
   type WorkerInfo,
 } from '@spillway/contracts';
 import { JobFailedError } from './api-error.ts';
+import { LINES_MAX } from './bounded.ts';
+import { type Credentials, fixedKey, renewableToken } from './credentials.ts';
+import { fallbackTransport } from './fallback-transport.ts';
 import { createHttp, type Http } from './http.ts';
+import { httpTransport } from './http-transport.ts';
 import type { JobWatch } from './job-watch.ts';
-import { Live, type LiveConnection } from './live.ts';
+import { type KeptJobs, keepJobs, type StorageLike, sessionStore } from './kept-jobs.ts';
+import type { LiveConnection } from './live.ts';
+import { Lives } from './lives.ts';
+import type { SetWatch } from './set-watch.ts';
 import { socketTransport } from './socket-transport.ts';
 
 export interface ClientOptions {
   /** Where api answers, e.g. `http://127.0.0.1:3000`; may end in a path where a proxy puts Spillway under one. */
   baseUrl: string;
-  /** Sent as a bearer token and in the live handshake. */
+  /** Sent as a bearer token and in the live handshake. For servers and tools: a browser gets a token instead. */
   key?: string | undefined;
+  /** A watch token in the place of a key, e.g. the one of a submit's reply. It is renewed before it runs out. */
+  token?: string | undefined;
+  /**
+   * Where tokens come from: the first, if `token` names none, and each next one. Without it a token is renewed by
+   * showing it to `POST /v1/tokens`, which works until it has run out.
+   */
+  getToken?: (() => Promise<string>) | undefined;
+  /**
+   * Keeps what is held of watched jobs across a reload of the page: `session` in the tab's own storage, or wherever
+   * else. Shown at once and continued from there; gone when the job has ended, or after a day.
+   */
+  store?: 'session' | StorageLike | undefined;
+  /** Log lines, and output chunks, that a watch holds; the oldest are dropped. 5,000 by default. */
+  linesMax?: number;
   fetch?: typeof globalThis.fetch;
+  /** For tests, and for networks that are not as expected. */
+  timing?: Partial<LiveTiming>;
+}
+
+/** How live connections look for their way. */
+export interface LiveTiming {
+  /** Between two looks at a job that is polled: 2 s, give or take a quarter. */
+  pollMs: number;
+  /** A stream without a byte for this long does not get through: 10 s. */
+  firstByteMs: number;
+  /** Before a WebSocket is tried again while HTTP serves: 60 s. */
+  tryAgainMs: number;
 }
 
 export interface SubmitOptions extends JobOptions {
@@ -51,8 +85,15 @@ export interface Client {
    * @throws JobFailedError when the job failed or was cancelled.
    */
   result(id: string, options?: { signal?: AbortSignal }): Promise<unknown>;
-  /** Follows the job live to its end. */
-  watch(id: string): JobWatch;
+  /** Follows the job live to its end. With `token`, by the right of that one, e.g. the one that came with the submit's reply. */
+  watch(id: string, options?: { token?: string | undefined }): JobWatch;
+  /** Follows all jobs of a batch or with a tag. */
+  watchAll(of: SetTarget, options?: { token?: string | undefined }): SetWatch;
+  /**
+   * An order to a job over the live connection: sent again until the server has answered, and one effect however often
+   * it arrives. `cancel` is the same over HTTP, once.
+   */
+  command(job: string, order: 'cancel', options?: { token?: string | undefined }): Promise<ControlReply>;
   cancel(id: string): Promise<ControlReply>;
   retry(id: string): Promise<ControlReply>;
   remove(id: string): Promise<void>;
@@ -77,20 +118,86 @@ const RESULT_WAIT_MS = 25_000;
 /** Pause after a server that does not wait, so that asking again is no storm. */
 const RESULT_PAUSE_MS = 1_000;
 
-/** Nothing is sent until a method is called. */
+const TIMING: LiveTiming = { pollMs: 2_000, firstByteMs: 10_000, tryAgainMs: 60_000 };
+/** A browser has six connections for one host, and calls need some as well. */
+const STREAMS_MAX = 4;
+/** An answer to "are you there?" that takes longer is none. */
+const PROBE_TIMEOUT_MS = 5_000;
+
+/**
+ * Nothing is sent until a method is called.
+ * @throws TypeError for an address that is none, and for a key beside a token.
+ */
 export function createClient(options: ClientOptions): Client {
-  const baseUrl = baseOf(options.baseUrl);
-  const { key, fetch = globalThis.fetch.bind(globalThis) } = options;
-  const http = createHttp({ baseUrl, key, fetch });
-  const live = new Live(socketTransport({ baseUrl, key }));
+  const setup: Setup = {
+    baseUrl: baseOf(options.baseUrl),
+    fetch: options.fetch ?? globalThis.fetch.bind(globalThis),
+    timing: { ...TIMING, ...options.timing },
+  };
+  const credentials = credentialsOf(setup, options);
+  const http = createHttp({ ...setup, credentials });
+  const lives = new Lives({
+    createTransport: (shown) => transportOf(setup, shown),
+    credentials,
+    credentialsOf: (token) => tokenOf(setup, token),
+    linesMax: options.linesMax ?? LINES_MAX,
+    kept: keptOf(setup, options.store),
+  });
   return {
     ...jobCalls(http),
     ...systemCalls(http),
-    ...fileCalls(http, baseUrl),
-    watch: (id) => live.watch(id),
-    connection: live,
-    close: () => live.close(),
+    ...fileCalls(http, setup.baseUrl),
+    watch: (id, { token } = {}) => lives.watch(id, token),
+    watchAll: (of, { token } = {}) => lives.watchAll(of, token),
+    command: (job, order, { token } = {}) => lives.command({ job, do: order }, token),
+    connection: lives,
+    close: () => lives.close(),
   };
+}
+
+interface Setup {
+  baseUrl: string;
+  fetch: typeof globalThis.fetch;
+  timing: LiveTiming;
+}
+
+function credentialsOf(setup: Setup, { key, token, getToken }: ClientOptions): Credentials {
+  if (key !== undefined && (token !== undefined || getToken))
+    throw new TypeError('Expected a key or a token, got both');
+  if (getToken) return renewableToken({ token, next: getToken });
+  return token === undefined ? fixedKey(key) : tokenOf(setup, token);
+}
+
+/** A token that is renewed by showing it. */
+function tokenOf(setup: Setup, first: string): Credentials {
+  return renewableToken({
+    token: first,
+    async next(token) {
+      const http = createHttp({ ...setup, credentials: fixedKey(token) });
+      return (await http.json<{ token: string }>('POST', '/v1/tokens', { body: {} })).token;
+    },
+  });
+}
+
+function transportOf(setup: Setup, credentials: Credentials) {
+  const { baseUrl, timing } = setup;
+  const http = createHttp({ ...setup, credentials });
+  const probe = () =>
+    http.raw('GET', '/healthz', { timeoutMs: PROBE_TIMEOUT_MS }).then(
+      () => true,
+      () => false,
+    );
+  return fallbackTransport({
+    socket: socketTransport({ baseUrl, credentials }),
+    http: httpTransport({ http, probe, streams: STREAMS_MAX, ...timing }),
+    probe,
+    tryAgainMs: timing.tryAgainMs,
+  });
+}
+
+function keptOf({ baseUrl }: Setup, store: ClientOptions['store']): KeptJobs | undefined {
+  const storage = store === 'session' ? sessionStore() : store;
+  return storage && keepJobs(storage, baseUrl);
 }
 
 type JobCalls = 'submit' | 'get' | 'list' | 'log' | 'output' | 'result' | 'cancel' | 'retry' | 'remove';

@@ -1,5 +1,6 @@
 import { ERRORS, type ErrorCode, type Problem } from '@spillway/contracts';
 import { ApiError, UnreachableError } from './api-error.ts';
+import type { Credentials } from './credentials.ts';
 
 /** An answer that takes longer than this, beside the time that the request itself asks the server to wait, is given up. */
 const ANSWER_TIMEOUT_MS = 30_000;
@@ -7,13 +8,14 @@ const ANSWER_TIMEOUT_MS = 30_000;
 export interface HttpOptions {
   /** Without a slash at the end. */
   baseUrl: string;
-  key: string | undefined;
+  credentials: Pick<Credentials, 'token'>;
   fetch: typeof globalThis.fetch;
 }
 
 export interface Call {
   query?: Record<string, string | number | undefined>;
   body?: unknown;
+  headers?: Record<string, string>;
   signal?: AbortSignal | undefined;
   /** How long an answer may take; uploads have no limit (`Infinity`). */
   timeoutMs?: number;
@@ -28,12 +30,14 @@ export interface Http {
   /** Like `json` for calls that answer without a body. */
   empty(method: string, path: string, call?: Call): Promise<void>;
   blob(path: string, call?: Call): Promise<Blob>;
+  /** The answer as it comes, with its headers. A 304 is an answer too. */
+  raw(method: string, path: string, call?: Call): Promise<Response>;
 }
 
 export function createHttp(options: HttpOptions): Http {
   async function send(method: string, path: string, call: Call = {}): Promise<Response> {
     const response = await exchange(options, method, path, call);
-    if (!response.ok) throw new ApiError(await readProblem(response));
+    if (!response.ok && response.status !== 304) throw new ApiError(await readProblem(response));
     return response;
   }
   return {
@@ -57,17 +61,19 @@ export function createHttp(options: HttpOptions): Http {
       const response = await send('GET', path, call);
       return response.blob();
     },
+    raw: send,
   };
 }
 
 async function exchange(options: HttpOptions, method: string, path: string, call: Call): Promise<Response> {
   const { timeoutMs = ANSWER_TIMEOUT_MS } = call;
+  const token = await options.credentials.token();
   const timeout = Number.isFinite(timeoutMs) ? AbortSignal.timeout(timeoutMs) : undefined;
   const signals = [call.signal, timeout].filter((signal) => signal !== undefined);
   try {
     return await options.fetch(address(options.baseUrl, path, call.query), {
       method,
-      headers: headersOf(options, call),
+      headers: headersOf(token, call),
       ...(call.body !== undefined && { body: call.body instanceof FormData ? call.body : JSON.stringify(call.body) }),
       ...(signals.length && { signal: AbortSignal.any(signals) }),
     });
@@ -86,12 +92,13 @@ function address(baseUrl: string, path: string, query: Call['query'] = {}): stri
   return url.href;
 }
 
-function headersOf(options: HttpOptions, call: Call): Record<string, string> {
+function headersOf(token: string | undefined, call: Call): Record<string, string> {
   return {
     accept: 'application/json, application/problem+json',
-    ...(options.key && { authorization: `Bearer ${options.key}` }),
+    ...(token && { authorization: `Bearer ${token}` }),
     // A form brings its own content type, with the boundary that only fetch knows.
     ...(call.body !== undefined && !(call.body instanceof FormData) && { 'content-type': 'application/json' }),
+    ...call.headers,
   };
 }
 

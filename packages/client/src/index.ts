@@ -1,18 +1,31 @@
 export type {
+  ControlReply,
   Cursor,
   FileInfo,
   Job,
+  JobEvent,
   JobState,
   JobType,
   LogLine,
   OutputChunk,
   Progress,
   QueueInfo,
+  SetTarget,
   WatchedJob,
   WorkerInfo,
 } from '@spillway/contracts';
 export { ApiError, JobFailedError, UnreachableError } from './api-error.ts';
-export { type Client, type ClientOptions, createClient, type QueueControlReply, type SubmitOptions } from './client.ts';
+export {
+  type Client,
+  type ClientOptions,
+  createClient,
+  type LiveTiming,
+  type QueueControlReply,
+  type SubmitOptions,
+} from './client.ts';
 export { fractionOf } from './fraction.ts';
 export type { JobWatch } from './job-watch.ts';
+export type { StorageLike } from './kept-jobs.ts';
 export type { ConnectionState, LiveConnection } from './live.ts';
+export type { JobsById, SetWatch } from './set-watch.ts';
+export type { Via } from './transport.ts';

@@ -1,4 +1,5 @@
-import type { WatchedJob } from '@spillway/contracts';
+import type { ControlReply, JobEvent, WatchedJob } from '@spillway/contracts';
+import type { LiveConnection } from './live.ts';
 
 /**
  * One job, followed live to its end. `watch()` starts it; it survives lost connections and needs no attention.
@@ -13,26 +14,46 @@ export interface JobWatch extends AsyncIterable<WatchedJob> {
   readonly done: Promise<WatchedJob>;
   /** Calls `listener` now, if something is known, and after each change. Returns what takes it off again. */
   onChange(listener: (job: WatchedJob) => void): () => void;
+  /**
+   * Calls `listener` with the events behind each change, each event once and in order, before `onChange` is called for it.
+   * What a snapshot brought is no event: who needs everything looks at the job. Returns what takes it off again.
+   */
+  onEvents(listener: (events: readonly JobEvent[]) => void): () => void;
+  /** What this watch is carried by. */
+  readonly connection: LiveConnection;
+  /**
+   * Cancels the job over the live connection: sent again until the server has answered, and one effect however often it
+   * arrives. Rejects with ApiError where the server refuses, e.g. because the token may only watch.
+   */
+  cancel(): Promise<ControlReply>;
   /** Stops watching; the job goes on. A second call, or one after the end, does nothing. */
   close(): void;
 }
 
 /** How the live connection drives a watch. */
 export interface DrivenWatch extends JobWatch {
+  tell(events: readonly JobEvent[]): void;
   update(job: WatchedJob): void;
   finish(job: WatchedJob): void;
   fail(error: Error): void;
 }
 
-export function createJobWatch(id: string, detach: (watch: DrivenWatch) => void): DrivenWatch {
-  return new FollowedJob(id, detach);
+export interface JobWatchOptions {
+  connection: LiveConnection;
+  cancel(): Promise<ControlReply>;
+  detach(watch: DrivenWatch): void;
+}
+
+export function createJobWatch(id: string, options: JobWatchOptions): DrivenWatch {
+  return new FollowedJob(id, options);
 }
 
 class FollowedJob implements DrivenWatch {
   readonly id: string;
   readonly done: Promise<WatchedJob>;
-  readonly #detach: (watch: DrivenWatch) => void;
+  readonly #options: JobWatchOptions;
   readonly #listeners = new Set<(job: WatchedJob) => void>();
+  readonly #eventListeners = new Set<(events: readonly JobEvent[]) => void>();
   #current: WatchedJob | undefined;
   #error: Error | undefined;
   #ended = false;
@@ -40,9 +61,9 @@ class FollowedJob implements DrivenWatch {
   #resolve: (job: WatchedJob) => void = () => {};
   #reject: (error: Error) => void = () => {};
 
-  constructor(id: string, detach: (watch: DrivenWatch) => void) {
+  constructor(id: string, options: JobWatchOptions) {
     this.id = id;
-    this.#detach = detach;
+    this.#options = options;
     this.done = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
@@ -59,6 +80,23 @@ class FollowedJob implements DrivenWatch {
     if (!this.#ended) this.#listeners.add(listener);
     if (this.#current) listener(this.#current);
     return () => this.#listeners.delete(listener);
+  }
+
+  onEvents(listener: (events: readonly JobEvent[]) => void): () => void {
+    if (!this.#ended) this.#eventListeners.add(listener);
+    return () => this.#eventListeners.delete(listener);
+  }
+
+  get connection(): LiveConnection {
+    return this.#options.connection;
+  }
+
+  cancel(): Promise<ControlReply> {
+    return this.#options.cancel();
+  }
+
+  tell(events: readonly JobEvent[]): void {
+    if (!this.#ended) for (const listener of [...this.#eventListeners]) listener(events);
   }
 
   update(job: WatchedJob): void {
@@ -110,8 +148,9 @@ class FollowedJob implements DrivenWatch {
   #end(): void {
     this.#ended = true;
     this.#listeners.clear();
+    this.#eventListeners.clear();
     this.#wakeIterators();
-    this.#detach(this);
+    this.#options.detach(this);
   }
 
   #wakeIterators(): void {

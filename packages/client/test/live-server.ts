@@ -3,6 +3,7 @@ import type { AddressInfo, Socket as TcpSocket } from 'node:net';
 import {
   applyEvent,
   type ClientToServer,
+  type Command,
   type JobChange,
   type JobError,
   type JobEvent,
@@ -10,17 +11,39 @@ import {
   type Snapshot,
   type WatchedJob,
   type WatchReply,
-  type JobTarget,
+  type WatchResult,
+  type WatchTarget,
 } from '@spillway/contracts';
 import { Server } from 'socket.io';
+import { HttpSide } from './http-side.ts';
 
 export const JOB = 'default.01JD2V9K8Q4W5X6Y7Z8A9B0C1D';
+
+/** A token that says when it runs out, as far as a client can see. */
+export function tokenFor(seconds: number, name = 'token'): string {
+  const now = Math.floor(Date.now() / 1000);
+  const payload = Buffer.from(JSON.stringify({ iat: now, exp: now + seconds, sub: name })).toString('base64url');
+  return `header.${payload}.signature`;
+}
 
 /** A status service in one process and without Redis: it speaks the live protocol truly, and fails on demand. */
 export class LiveServer {
   readonly url: string;
   /** The targets of each `watch` that came, in order. */
-  readonly asked: JobTarget[][] = [];
+  readonly asked: WatchTarget[][] = [];
+  /** Tokens that came with the handshake of each connection. */
+  readonly tokens: (string | undefined)[] = [];
+  /** Tokens that were put in the place of those. */
+  readonly refreshed: string[] = [];
+  /** Commands that came, also those that were not answered. */
+  readonly commands: Command[] = [];
+  /** So many commands are taken but their answer is lost. */
+  lostAnswers = 0;
+  /** What the next watches are refused with, one each. */
+  readonly refusals: JobError[] = [];
+  /** A proxy on the way lets no WebSocket through. */
+  blocked = false;
+  readonly http: HttpSide;
   /** Sockets that connected so far. */
   connections = 0;
   /** When set, replies wait for it, so that events can overtake them. */
@@ -37,12 +60,17 @@ export class LiveServer {
   #position = 0;
 
   private constructor(http: HttpServer) {
+    this.http = new HttpSide({ job: (id) => this.#jobs.get(id), jobs: () => [...this.#jobs.values()] });
+    http.on('request', (request, response) => this.http.answer(request, response));
     this.url = `http://127.0.0.1:${(http.address() as AddressInfo).port}`;
     http.on('connection', (socket) => {
       this.#tcp.add(socket);
       socket.on('close', () => this.#tcp.delete(socket));
     });
-    this.#io = new Server(http, { transports: ['websocket'] });
+    this.#io = new Server(http, {
+      transports: ['websocket'],
+      allowRequest: (_request, admit) => admit(null, !this.blocked),
+    });
     this.#serve();
   }
 
@@ -53,14 +81,15 @@ export class LiveServer {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.http.cut();
     await this.#io.close();
   }
 
-  add(id = JOB): void {
+  add(id = JOB, more: Partial<WatchedJob['job']> = {}): void {
     const job = { id, type: 'demo.steps', queue: 'default', state: 'waiting', attempt: 0, attempts: 3 } as const;
     const createdAt = new Date(0).toISOString();
     this.#jobs.set(id, {
-      job: { ...job, createdAt },
+      job: { ...job, createdAt, ...more },
       cursor: { pos: this.#next(), log: 0, output: 0 },
       log: [],
       output: [],
@@ -82,6 +111,24 @@ export class LiveServer {
 
   tell(events: JobEvent[]): void {
     this.#io.of('/jobs').emit('events', events);
+    for (const event of events) {
+      for (const tag of this.#jobs.get(event.job)?.job.tags ?? [])
+        this.#io.of('/jobs').emit('events', [event], { tag });
+    }
+    this.http.tell(events);
+  }
+
+  drain(afterMs: number): void {
+    this.#io.of('/jobs').emit('drain', { afterMs });
+  }
+
+  deny(targets: WatchTarget[], error: JobError): void {
+    this.#io.of('/jobs').emit('denied', { targets, error });
+  }
+
+  /** Connections that stand. */
+  get connected(): number {
+    return this.#io.of('/jobs').sockets.size;
   }
 
   resync(jobs = [JOB]): void {
@@ -111,31 +158,48 @@ export class LiveServer {
 
   #serve(): void {
     const jobs = this.#io.of('/jobs');
-    jobs.use((_socket, next) => {
+    jobs.use((socket, next) => {
+      this.tokens.push(socket.handshake.auth.token);
       const refusal = this.handshakeRefusal;
       next(refusal && Object.assign(new Error(refusal.message), { data: refusal }));
     });
     jobs.on('connection', (socket) => {
       this.connections += 1;
       socket.on('watch', async ({ targets }, ack) => {
-        this.asked.push(targets as JobTarget[]);
-        const reply: WatchReply = this.refusal
-          ? { error: this.refusal }
-          : { results: targets.map((t) => this.#answer(t as JobTarget)) };
+        this.asked.push(targets);
+        const refusal = this.refusals.shift() ?? this.refusal;
+        const reply: WatchReply = refusal ? { error: refusal } : { results: targets.map((t) => this.#answer(t)) };
         await this.gate;
         ack(reply);
       });
       socket.on('unwatch', (_request, ack) => ack?.({ ok: true }));
+      socket.on('refresh', ({ token }, ack) => {
+        this.refreshed.push(token);
+        ack({ expiresAt: new Date().toISOString() });
+      });
+      socket.on('command', (command, ack) => {
+        this.commands.push(command);
+        if (this.lostAnswers > 0) this.lostAnswers -= 1;
+        else ack({ done: true, job: this.truth(command.job).job });
+      });
     });
   }
 
-  #answer({ job, after }: JobTarget) {
+  #answer(target: WatchTarget): WatchResult {
+    if ('tag' in target) {
+      const jobs = [...this.#jobs.values()].filter(({ job, removed }) => !removed && job.tags?.includes(target.tag));
+      return { ...target, jobs: jobs.map((held) => ({ ...held, log: [], output: [] })), total: jobs.length };
+    }
+    if (!('job' in target)) throw new Error(`expected a job or a tag, got ${JSON.stringify(target)}`);
+    const { job, after } = target;
     const held = this.#jobs.get(job);
     if (!held || held.removed) return { job, error: { code: 'job_not_found', message: `There is no job ${job}` } };
+    // Numbers of another life are no numbers of this one.
+    const from = after && after.epoch === held.cursor.epoch ? after : { log: 0, output: 0 };
     const snapshot: Snapshot = {
       ...held,
-      log: held.log.filter(({ n }) => n >= (after?.log ?? 0)),
-      output: held.output.filter(({ n }) => n >= (after?.output ?? 0)),
+      log: held.log.filter(({ n }) => n >= from.log),
+      output: held.output.filter(({ n }) => n >= from.output),
     };
     return { job, snapshot };
   }

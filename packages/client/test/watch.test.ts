@@ -1,30 +1,11 @@
-import type { WatchedJob } from '@spillway/contracts';
-import { ApiError, type Client, createClient } from '../src/index.ts';
-import { JOB, LiveServer, until } from './live-server.ts';
+import { ApiError } from '../src/index.ts';
+import { lines, openHouse } from './house.ts';
+import { JOB, until } from './live-server.ts';
 
 const OTHER = JOB.replace(/D$/, 'E');
 
-/** A server with one waiting job, and a client of it. */
-async function setUp(): Promise<AsyncDisposable & { server: LiveServer; client: Client }> {
-  const server = await LiveServer.start();
-  server.add();
-  const client = createClient({ baseUrl: server.url });
-  return {
-    server,
-    client,
-    async [Symbol.asyncDispose]() {
-      client.close();
-      await server[Symbol.asyncDispose]();
-    },
-  };
-}
-
-function lines(job: WatchedJob | undefined): string[] {
-  return job?.log.map(({ n, line }) => `${n} ${line}`) ?? [];
-}
-
 test('a watcher gets the snapshot, then every change, and done at the end', async () => {
-  await using house = await setUp();
+  await using house = await openHouse();
   const { server, client } = house;
   const watch = client.watch(JOB);
   const states: string[] = [];
@@ -43,7 +24,7 @@ test('a watcher gets the snapshot, then every change, and done at the end', asyn
 });
 
 test('events that overtake the answer to a watch are applied after it, once', async () => {
-  await using house = await setUp();
+  await using house = await openHouse();
   const { server, client } = house;
   let open = () => {};
   server.gate = new Promise((resolve) => (open = resolve));
@@ -62,7 +43,7 @@ test('events that overtake the answer to a watch are applied after it, once', as
 });
 
 test('the async iterator yields states up to the final one and then ends', async () => {
-  await using house = await setUp();
+  await using house = await openHouse();
   const { server, client } = house;
   const seen: string[] = [];
   for await (const { job } of client.watch(JOB)) {
@@ -75,7 +56,7 @@ test('the async iterator yields states up to the final one and then ends', async
 });
 
 test('leaving the iterator early closes the watch and the connection', async () => {
-  await using house = await setUp();
+  await using house = await openHouse();
   const { client } = house;
   const watch = client.watch(JOB);
   for await (const _job of watch) break;
@@ -85,7 +66,7 @@ test('leaving the iterator early closes the watch and the connection', async () 
 
 describe.each(['cut', 'sendAway'] as const)('after a connection that ended by %s', (fault) => {
   test('the watcher comes back with its cursor and misses nothing', async () => {
-    await using house = await setUp();
+    await using house = await openHouse();
     const { server, client } = house;
     const watch = client.watch(JOB);
     const fractions: number[] = [];
@@ -110,7 +91,7 @@ describe.each(['cut', 'sendAway'] as const)('after a connection that ended by %s
 });
 
 test('an end that came while the line was down is seen on return', async () => {
-  await using house = await setUp();
+  await using house = await openHouse();
   const { server, client } = house;
   const watch = client.watch(JOB);
   await until(() => watch.current !== undefined);
@@ -120,7 +101,7 @@ test('an end that came while the line was down is seen on return', async () => {
 });
 
 test('a declared loss makes the watcher ask again from its cursor', async () => {
-  await using house = await setUp();
+  await using house = await openHouse();
   const { server, client } = house;
   const watch = client.watch(JOB);
   await until(() => watch.current !== undefined);
@@ -132,7 +113,7 @@ test('a declared loss makes the watcher ask again from its cursor', async () => 
 });
 
 test('a missing log number makes the watcher ask again instead of leaving a hole', async () => {
-  await using house = await setUp();
+  await using house = await openHouse();
   const { server, client } = house;
   const watch = client.watch(JOB);
   await until(() => watch.current !== undefined);
@@ -144,7 +125,7 @@ test('a missing log number makes the watcher ask again instead of leaving a hole
 });
 
 test('a server whose history went back is believed', async () => {
-  await using house = await setUp();
+  await using house = await openHouse();
   const { server, client } = house;
   const watch = client.watch(JOB);
   await until(() => watch.current !== undefined);
@@ -158,7 +139,7 @@ test('a server whose history went back is believed', async () => {
 });
 
 test('several watches share one connection and one question', async () => {
-  await using house = await setUp();
+  await using house = await openHouse();
   const { server, client } = house;
   server.add(OTHER);
   const watches = [client.watch(JOB), client.watch(OTHER), client.watch(JOB)];
@@ -175,7 +156,7 @@ test('several watches share one connection and one question', async () => {
 });
 
 test('a watch of a job that is known already starts from what is held', async () => {
-  await using house = await setUp();
+  await using house = await openHouse();
   const { server, client } = house;
   const first = client.watch(JOB);
   await until(() => first.current !== undefined);
@@ -184,14 +165,14 @@ test('a watch of a job that is known already starts from what is held', async ()
 });
 
 test('a job that does not exist is refused with its code', async () => {
-  await using house = await setUp();
+  await using house = await openHouse();
   const watch = house.client.watch(OTHER);
   await expect(watch.done).rejects.toThrow(ApiError);
   await expect(watch.done).rejects.toMatchObject({ code: 'job_not_found', status: 404, retryable: false });
 });
 
 test('a job that is removed before its end ends the watch with an error', async () => {
-  await using house = await setUp();
+  await using house = await openHouse();
   const watch = house.client.watch(JOB);
   await until(() => watch.current !== undefined);
   house.server.change({ kind: 'removed' });
@@ -199,7 +180,7 @@ test('a job that is removed before its end ends the watch with an error', async 
 });
 
 test('a watch that cannot be answered now is asked for again', async () => {
-  await using house = await setUp();
+  await using house = await openHouse();
   const { server, client } = house;
   server.refusal = { code: 'unavailable', message: 'Redis is away' };
   const watch = client.watch(JOB);
@@ -209,7 +190,7 @@ test('a watch that cannot be answered now is asked for again', async () => {
 });
 
 test('a refused key ends every watch with the reason', async () => {
-  await using house = await setUp();
+  await using house = await openHouse();
   house.server.handshakeRefusal = { code: 'unauthorized', message: 'No key came with the connection' };
   const watches = [house.client.watch(JOB), house.client.watch(OTHER)];
   for (const { done } of watches) await expect(done).rejects.toMatchObject({ code: 'unauthorized', status: 401 });
@@ -217,11 +198,76 @@ test('a refused key ends every watch with the reason', async () => {
 });
 
 test('a server that is full is tried again', async () => {
-  await using house = await setUp();
+  await using house = await openHouse();
   const { server, client } = house;
   server.handshakeRefusal = { code: 'unavailable', message: 'too many connections' };
   const watch = client.watch(JOB);
   await until(() => client.connection.state === 'reconnecting');
   server.handshakeRefusal = undefined;
   await until(() => watch.current !== undefined);
+});
+
+test('raw events come once each and in order, without those that a snapshot held already', async () => {
+  await using house = await openHouse();
+  const { server, client } = house;
+  const watch = client.watch(JOB);
+  const seen: string[] = [];
+  watch.onEvents((events) => seen.push(...events.map(({ pos, kind }) => `${pos} ${kind}`)));
+  await until(() => watch.current !== undefined);
+  const active = server.change({ kind: 'state', state: 'active' });
+  server.tell([active]);
+  const report = server.change({ kind: 'report', log: [{ n: 0, line: 'a' }] });
+  const end = server.change({ kind: 'state', state: 'completed' });
+  await watch.done;
+  expect(seen).toEqual([`${active.pos} state`, `${report.pos} report`, `${end.pos} state`]);
+});
+
+test('an end in the same frame as a hole is not told without the lines that are missing', async () => {
+  await using house = await openHouse();
+  const { server, client } = house;
+  const watch = client.watch(JOB);
+  await until(() => watch.current !== undefined);
+  for (const _lost of [0, 1, 2]) server.lost.add(`${Number.parseInt(server.nextPosition, 10) + _lost}-0`);
+  server.change({ kind: 'report', log: [{ n: 0, line: 'lost' }] });
+  const last = server.change({ kind: 'report', log: [{ n: 1, line: 'last' }] });
+  const end = server.change({ kind: 'state', state: 'completed' });
+  server.tell([last, end]);
+  expect(lines(await watch.done)).toEqual(['0 lost', '1 last']);
+});
+
+test('after Redis began another life, everything that was held is replaced', async () => {
+  await using house = await openHouse();
+  const { server, client } = house;
+  const watch = client.watch(JOB);
+  await until(() => watch.current !== undefined);
+  server.rollBack({ ...server.truth(), cursor: { ...server.truth().cursor, epoch: 'first' } });
+  server.resync();
+  server.change({ kind: 'report', log: ['a', 'b', 'c'].map((line, n) => ({ n, line })) });
+  await until(() => watch.current?.log.length === 3);
+  server.rollBack({
+    ...server.truth(),
+    cursor: { pos: '3-0', log: 2, output: 0, epoch: 'second' },
+    log: [
+      { n: 0, line: 'other a' },
+      { n: 1, line: 'other b' },
+    ],
+  });
+  server.resync();
+  await until(() => watch.current?.cursor.epoch === 'second');
+  expect(lines(watch.current)).toEqual(['0 other a', '1 other b']);
+});
+
+test('a watch holds a bounded number of lines, and says which are the first', async () => {
+  await using house = await openHouse({ linesMax: 3 });
+  const { server, client } = house;
+  const watch = client.watch(JOB);
+  await until(() => watch.current !== undefined);
+  for (let n = 0; n < 5; n += 1) server.change({ kind: 'report', log: [{ n, line: 'x' }], output: [{ n, chunk: n }] });
+  await until(() => watch.current?.cursor.log === 5);
+  expect(watch.current).toMatchObject({ log: [{ n: 2 }, { n: 3 }, { n: 4 }], first: { log: 2, output: 2 } });
+  server.cut();
+  await until(() => client.connection.state === 'reconnecting');
+  server.change({ kind: 'report', log: [{ n: 5, line: 'x' }] });
+  await until(() => watch.current?.cursor.log === 6);
+  expect(watch.current?.log.map(({ n }) => n)).toEqual([3, 4, 5]);
 });

@@ -17,7 +17,7 @@ export type JobChange =
   | { kind: 'state'; state: JobState; result?: unknown; error?: JobError; runAt?: string }
   | { kind: 'report'; progress?: Progress; log?: LogLine[]; output?: OutputChunk[] }
   | { kind: 'removed' }
-  /** A member of a watched set, before the first event about it; told in sets only. It replaces what is held of the job. */
+  /** A member of a watched set, before the first event about it; told in sets only. */
   | { kind: 'joined'; snapshot: Snapshot };
 
 /** One job. `after` is the cursor of an earlier watch of it: log and output follow from there. */

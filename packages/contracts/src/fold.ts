@@ -6,6 +6,8 @@ import { comparePositions } from './position.ts';
 /** A job as a watcher holds it: the latest snapshot with every later event applied. */
 export interface WatchedJob extends Snapshot {
   removed?: boolean;
+  /** The numbers of the oldest line and chunk that a bounded watcher still holds; absent while it has dropped nothing. */
+  first?: { log: number; output: number };
 }
 
 /**
@@ -33,7 +35,8 @@ export function applyEvent(held: WatchedJob, event: JobEvent): WatchedJob {
     case 'removed':
       return { ...held, cursor, removed: true };
     case 'joined':
-      return applySnapshot(held, event.snapshot);
+      // For who watches a set: whoever watches the job itself has a snapshot that also knows its log and output.
+      return held;
   }
 }
 

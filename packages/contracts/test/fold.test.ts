@@ -163,3 +163,34 @@ test('no event of a whole history leaves a hole, and one that was lost on the wa
   expect(leavesHole(truth(3), HISTORY[4]!)).toBe(true);
   expect(leavesHole(truth(3), HISTORY[8]!)).toBe(true);
 });
+
+test('a snapshot of another life of Redis replaces log and output, whatever their numbers', () => {
+  const held = truth(END);
+  const first: WatchedJob = { ...held, cursor: { ...held.cursor, epoch: 'first' } };
+  const part = snapshot(5);
+  const second: Snapshot = { ...part, cursor: { ...part.cursor, epoch: 'second' }, log: lines(1, 2), output: [] };
+  expect(applySnapshot(first, second)).toMatchObject({ log: lines(1, 2), output: [] });
+});
+
+test.each([
+  ['the same', 'first', 'first'],
+  ['none before', undefined, 'first'],
+  ['none now', 'first', undefined],
+])('a snapshot of the same life, as far as one can tell (%s), continues', (_what, before, now) => {
+  const held = { ...truth(4), cursor: { ...truth(4).cursor, epoch: before } };
+  const next = snapshot(END, held.cursor);
+  const { log, cursor } = applySnapshot(held, { ...next, cursor: { ...next.cursor, epoch: now } });
+  expect(log).toEqual(truth(END).log);
+  expect(cursor.epoch).toBe(now);
+});
+
+test('events keep the epoch that their snapshot had', () => {
+  const start = { ...truth(0), cursor: { ...truth(0).cursor, epoch: 'first' } };
+  expect(play(start, HISTORY).cursor).toEqual({ ...truth(END).cursor, epoch: 'first' });
+});
+
+test('a job that joins a set is no news to who watches the job itself', () => {
+  const joined = { job: JOB.id, at: 0, pos: '100-0', kind: 'joined', snapshot: snapshot(2) } as const;
+  const held = truth(3);
+  expect(applyEvent(held, joined)).toBe(held);
+});

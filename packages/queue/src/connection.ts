@@ -8,8 +8,9 @@ const RETRY_MAX_MS = 1000;
 
 const OPTIONS: Record<ConnectionRole, Omit<RedisOptions, 'replyMapping'>> = {
   // A caller waits for the answer: fail soon rather than hang. The outcome of a timed-out add is unknown, which is
-  // harmless because job ids are ours and a repeat finds the job that is there.
-  command: { maxRetriesPerRequest: 1, commandTimeout: 5000, connectTimeout: 2000 },
+  // harmless because job ids are ours and a repeat finds the job that is there. A connection that died without a word
+  // would let one command after the other time out, for as long as TCP takes to notice: minutes.
+  command: { maxRetriesPerRequest: 1, commandTimeout: 5000, connectTimeout: 2000, socketTimeout: 10_000 },
   // A worker has nothing better to do than to wait. The engine demands `null` for its blocking reads; socketTimeout ends
   // a half-open connection, and must exceed the engine's longest blocking read of 10 s.
   worker: { maxRetriesPerRequest: null, socketTimeout: 15_000 },

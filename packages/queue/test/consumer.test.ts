@@ -1,6 +1,6 @@
 import { openSandbox, until } from '@spillway/testkit';
 import { queueKeys } from '../src/engine/keys.ts';
-import { COMPLETED, consume, gate, openQueue } from './fixture.ts';
+import { COMPLETED, consume, gate, openFeed, openQueue } from './fixture.ts';
 
 test('a job runs with what was submitted and keeps what its handler returned', async () => {
   await using sandbox = await openSandbox();
@@ -138,6 +138,61 @@ test('a worker that lost its lease can write nothing and is told', async () => {
   expect(String(await lost.opened)).toContain('lease lost');
   const { job, log, output } = await reader.snapshot(id);
   expect({ progress: job.progress, log, output }).toEqual({ progress: undefined, log: [], output: [] });
+});
+
+test('a worker whose job was taken by another goes on reporting and completes, and nobody sees anything of it', async () => {
+  await using sandbox = await openSandbox();
+  const { submit, reader, redis, prefix } = await openQueue(sandbox);
+  const { feed, events } = await openFeed(sandbox);
+  const { id } = await submit();
+  await feed.follow(id);
+  const [started, taken, written] = [gate(), gate(), gate()];
+  const zombieEnd = gate<Error>();
+  await consume(
+    sandbox,
+    async ({ reports }) => {
+      started.open();
+      await taken.opened;
+      reports.log('from the grave');
+      reports.output('from the grave');
+      reports.progress({ fraction: 0.9 });
+      await reports.flush();
+      written.open();
+      return { kind: 'completed', result: 'from the grave' };
+    },
+    { onError: zombieEnd.open, concurrency: 1 },
+  );
+  await started.opened;
+  // As the engine does once a lease has run out.
+  const keys = queueKeys(prefix, 'work');
+  await redis
+    .multi()
+    .del(`${keys.job(id)}:lock`)
+    .lrem(keys.active, 0, id)
+    .rpush(keys.wait, id)
+    .exec();
+  await redis.zadd(keys.marker, 0, '0');
+  await consume(
+    sandbox,
+    async ({ reports }) => {
+      reports.log('alive');
+      taken.open();
+      await written.opened;
+      expect(String(await zombieEnd.opened)).toContain(id);
+      return { kind: 'completed', result: 'alive' };
+    },
+    { workerId: 'w2' },
+  );
+  await until('the end', async () => (await reader.job(id)).finishedAt);
+  const { job, log, output } = await reader.snapshot(id);
+  expect({ job, log, output }).toMatchObject({
+    job: { state: 'completed', result: 'alive', worker: 'w2', attempt: 2 },
+    log: [{ n: 0, line: 'alive' }],
+    output: [],
+  });
+  expect(job.progress).toBeUndefined();
+  await until('the event of the end', () => events.some((event) => event.kind === 'state' && event.result === 'alive'));
+  expect(JSON.stringify(events)).not.toContain('grave');
 });
 
 test('a stopping consumer takes nothing more and lets its jobs finish', async () => {

@@ -1,4 +1,4 @@
-import { openSandbox, until } from '@spillway/testkit';
+import { openSandbox, redisUrl, until } from '@spillway/testkit';
 import { queueKeys } from '../src/engine/keys.ts';
 import { findGap } from '../src/feed/continuity.ts';
 import { connectOver, openFeed, openQueue, TYPE } from './fixture.ts';
@@ -95,8 +95,8 @@ test('a key that is no stream is reported and left alone, and the other queues a
 });
 
 test('a reader whose connection died without a word goes on where it stopped', async () => {
+  await using proxy = await openRedisProxy(redisUrl());
   await using sandbox = await openSandbox();
-  await using proxy = await openRedisProxy(sandbox.redisUrl);
   const { submit, producer } = await openQueue(sandbox);
   const reads = await connectOver(proxy.url, sandbox, 'feed');
   const { feed, events, gaps } = await openFeed(sandbox, { reads, silenceMs: SILENCE_MS });
@@ -110,8 +110,8 @@ test('a reader whose connection died without a word goes on where it stopped', a
 });
 
 test('a restart of Redis is declared once for everything that is followed', async () => {
+  await using proxy = await openRedisProxy(redisUrl());
   await using sandbox = await openSandbox();
-  await using proxy = await openRedisProxy(sandbox.redisUrl);
   const { submit, producer } = await openQueue(sandbox);
   const reads = await connectOver(proxy.url, sandbox, 'feed');
   const commands = await connectOver(proxy.url, sandbox);

@@ -1,12 +1,12 @@
-import { openSandbox, until } from '@spillway/testkit';
+import { openSandbox, redisUrl, until } from '@spillway/testkit';
 import { epochOf } from '../src/engine/epoch.ts';
 import { createReader } from '../src/reader/index.ts';
 import { COMPLETED, connectOver, consume, openQueue } from './fixture.ts';
 import { openRedisProxy } from './redis-proxy.ts';
 
 test('every connection to one Redis tells the same epoch, and it outlasts a lost connection', async () => {
+  await using proxy = await openRedisProxy(redisUrl());
   await using sandbox = await openSandbox();
-  await using proxy = await openRedisProxy(sandbox.redisUrl);
   const [a, b] = [await connectOver(proxy.url, sandbox), await sandbox.connect('feed')];
   const epoch = await epochOf(a);
   expect(epoch).toMatch(/^[0-9a-f]{12}$/);
@@ -18,8 +18,8 @@ test('every connection to one Redis tells the same epoch, and it outlasts a lost
 });
 
 test('a cursor of another epoch is answered with the whole job, one of this epoch with what follows', async () => {
+  await using proxy = await openRedisProxy(redisUrl());
   await using sandbox = await openSandbox();
-  await using proxy = await openRedisProxy(sandbox.redisUrl);
   const { submit, reader: direct } = await openQueue(sandbox);
   const redis = await connectOver(proxy.url, sandbox);
   const reader = createReader({ redis, prefix: sandbox.prefix });
@@ -48,8 +48,8 @@ test('a cursor of another epoch is answered with the whole job, one of this epoc
 });
 
 test('a reply that comes over the next connection, after a restart, is never taken for one of the life before', async () => {
+  await using proxy = await openRedisProxy(redisUrl());
   await using sandbox = await openSandbox();
-  await using proxy = await openRedisProxy(sandbox.redisUrl);
   const { submit, reader: direct } = await openQueue(sandbox);
   const redis = await connectOver(proxy.url, sandbox);
   const reader = createReader({ redis, prefix: sandbox.prefix });
@@ -81,4 +81,19 @@ test('where INFO is forbidden there is no epoch, and cursors are taken as they a
   const redis = await connectOver(url, sandbox);
   const { cursor } = await createReader({ redis, prefix }).snapshot(id, { log: 0, output: 0 });
   expect(cursor).not.toHaveProperty('epoch');
+});
+
+test('a connection for commands that died without a word is replaced, and its epoch with it', async () => {
+  await using proxy = await openRedisProxy(redisUrl());
+  await using sandbox = await openSandbox();
+  const { submit } = await openQueue(sandbox);
+  const redis = await connectOver(proxy.url, sandbox);
+  const { id } = await submit();
+  const reader = createReader({ redis, prefix: sandbox.prefix });
+  const { cursor } = await reader.snapshot(id);
+  expect(redis.options.socketTimeout).toBeGreaterThan(0);
+  redis.options.socketTimeout = 200;
+  proxy.silence();
+  const answer = await until('an answer', () => reader.snapshot(id, cursor));
+  expect(answer.cursor).toEqual(cursor);
 });

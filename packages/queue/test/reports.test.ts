@@ -1,5 +1,5 @@
 import type { JobEvent } from '@spillway/contracts';
-import { openSandbox, type Sandbox, until } from '@spillway/testkit';
+import { openSandbox, redisUrl, type Sandbox, until } from '@spillway/testkit';
 import { Queue } from 'bullmq';
 import { Backlog } from '../src/consumer/backlog.ts';
 import type { Lease } from '../src/consumer/index.ts';
@@ -69,8 +69,8 @@ test('what is written right before the end is told before the end, for a thousan
 });
 
 test('what is written right before the end is told before the end, also while connections break', async () => {
+  await using proxy = await openRedisProxy(redisUrl());
   await using sandbox = await openSandbox();
-  await using proxy = await openRedisProxy(sandbox.redisUrl);
   const { jobs, events } = await followMany(sandbox, 300);
   const redis = await connectOver(proxy.url, sandbox, 'worker');
   let ended = 0;
@@ -90,8 +90,8 @@ test('what is written right before the end is told before the end, also while co
 }, 90_000);
 
 test('a report whose reply was lost with the connection is written once', async () => {
+  await using proxy = await openRedisProxy(redisUrl());
   await using sandbox = await openSandbox();
-  await using proxy = await openRedisProxy(sandbox.redisUrl);
   const { submit, reader } = await openQueue(sandbox);
   const redis = await connectOver(proxy.url, sandbox, 'worker');
   const { id } = await submit();
@@ -165,36 +165,50 @@ test('a report that Redis cannot take for now is sent again, and nothing overtak
   expect((await reader.snapshot(id)).log.map(({ line }) => line)).toEqual(['line 0', 'line 1']);
 });
 
-test('a handler that was given up cannot write into the next attempt, though its worker may hold the same token', async () => {
+test('a handler that was given up cannot write into a later attempt, though its worker has the same token again', async () => {
   await using sandbox = await openSandbox();
-  const { submit, reader } = await openQueue(sandbox);
-  const { id } = await submit({}, { attempts: 2 });
-  const second = gate();
-  const aborted: unknown[] = [];
-  let first: Lease | undefined;
+  const { submit, reader, producer } = await openQueue(sandbox);
+  const [retried, given, over] = [gate(), gate(), gate()];
+  const aborted: number[] = [];
+  let givenUp: Lease | undefined;
+  const { id } = await submit();
+  const between = await submit();
   await consume(
     sandbox,
     async (lease) => {
       lease.signal.addEventListener('abort', () => aborted.push(lease.attempt));
-      if (lease.attempt === 1) {
-        first = lease;
-        return { kind: 'failed', error: { code: 'timeout', message: 'too slow' }, retry: true };
+      if (lease.id === between.id) {
+        await retried.opened;
+        return COMPLETED;
+      }
+      if (!givenUp) {
+        givenUp = lease;
+        return { kind: 'failed', error: { code: 'timeout', message: 'too slow' }, retry: false };
       }
       lease.reports.log('second');
-      await second.opened;
+      await given.opened;
+      // Once this is stored, what was sent before it over the same connection has been answered.
+      lease.reports.log('last');
+      await over.opened;
       return COMPLETED;
     },
     { concurrency: 1 },
   );
+  // The engine hands a worker its next job together with the end of the one before, under the same token.
+  await until('the failure', async () => (await reader.job(id)).finishedAt);
+  await producer.retry(id);
+  retried.open();
   await until('the second attempt', async () => (await reader.snapshot(id)).log.length > 0);
-  first?.reports.log('from the grave');
-  first?.reports.output('from the grave');
-  first?.reports.progress({ fraction: 0.9 });
-  await first?.reports.flush();
-  second.open();
-  await until('the end', async () => (await reader.job(id)).finishedAt);
+  givenUp?.reports.log('from the grave');
+  givenUp?.reports.output('from the grave');
+  givenUp?.reports.progress({ fraction: 0.9 });
+  await givenUp?.reports.flush();
+  given.open();
+  await until('the last line', async () => (await reader.snapshot(id)).log.length > 1);
+  over.open();
+  await until('the end', async () => (await reader.job(id)).state === 'completed');
   const { job, log, output } = await reader.snapshot(id);
-  expect(log.map(({ line }) => line)).toEqual(['second']);
+  expect(log.map(({ line }) => line)).toEqual(['second', 'last']);
   expect({ output, progress: job.progress }).toEqual({ output: [], progress: undefined });
   expect(aborted).toEqual([]);
 });

@@ -94,6 +94,9 @@ test('a reader that stops reading costs little memory, disturbs nobody, and gets
   await using line = await openProxy([url]);
   const slow = createClient({ baseUrl: line.url });
   const neighbours = Array.from({ length: 100 }, () => createClient({ baseUrl: url }));
+  stage.spillway.sandbox.defer(() => {
+    for (const client of [slow, ...neighbours]) client.close();
+  });
   let slowOnes: Witness[] = [];
   const before = await residentMb();
   const peak = await peakWhile(async (heavy, light) => {
@@ -112,7 +115,6 @@ test('a reader that stops reading costs little memory, disturbs nobody, and gets
   expect(slowOnes.filter((each) => linesOf(each) === HEAVY.steps)).toEqual([]);
   line.heal();
   await expectTruth(slowOnes);
-  for (const client of [slow, ...neighbours]) client.close();
 }, 120_000);
 
 test('connections that die without a word are given up, and the watchers come back to the whole truth', async () => {

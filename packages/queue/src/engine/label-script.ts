@@ -3,18 +3,20 @@ import { defineScript } from './script.ts';
 
 /**
  * Lua functions that file jobs under their labels: `label(base, id, timestamp, json)` for each job, then once
- * `settleLabels(base, extraSeconds)`, so that jobs of one call that share a label pay for its expiry together.
+ * `settleLabels(base, extraSeconds)`, which writes: jobs of one call that share a label share its ZADD and its expiry.
  * `json` is the text that goes into the event too: {tags?, batch?, tenant?}.
  */
 export const LABEL_FUNCTIONS = `
-local decoded, touched = {}, {}
+local decoded, filed = {}, {}
 local function label(base, id, timestamp, json)
   local labels = decoded[json] or cjson.decode(json)
   decoded[json] = labels
   local function add(kind, value)
     local key = base .. 'label:' .. kind .. ':' .. value
-    redis.call('ZADD', key, timestamp, id)
-    touched[key] = kind
+    local entries = filed[key] or {kind = kind}
+    filed[key] = entries
+    entries[#entries + 1] = timestamp
+    entries[#entries + 1] = id
   end
   for _, tag in ipairs(labels.tags or {}) do add('tag', tag) end
   if labels.batch then add('batch', labels.batch) end
@@ -22,14 +24,18 @@ local function label(base, id, timestamp, json)
 end
 
 local function settleLabels(base, extraSeconds)
-  if not next(touched) then return end
+  if not next(filed) then return end
   local seconds = ${LABEL_TTL_S} + extraSeconds
-  redis.call('SETNX', base .. 'labelled', 1)
-  touched[base .. 'labelled'] = 'mark'
-  for key, kind in pairs(touched) do
-    if kind == 'tenant' then redis.call('ZREMRANGEBYRANK', key, 0, -${TENANT_JOBS_KEPT + 1}) end
+  local function prolong(key)
     if redis.call('TTL', key) < seconds then redis.call('EXPIRE', key, seconds) end
   end
+  for key, entries in pairs(filed) do
+    redis.call('ZADD', key, unpack(entries))
+    if entries.kind == 'tenant' then redis.call('ZREMRANGEBYRANK', key, 0, -${TENANT_JOBS_KEPT + 1}) end
+    prolong(key)
+  end
+  redis.call('SETNX', base .. 'labelled', 1)
+  prolong(base .. 'labelled')
 end
 `;
 
