@@ -35,8 +35,7 @@ export function applyEvent(held: WatchedJob, event: JobEvent): WatchedJob {
     case 'removed':
       return { ...held, cursor, removed: true };
     case 'joined':
-      // For who watches a set: whoever watches the job itself has a snapshot that also knows its log and output.
-      return held;
+      return applySnapshot(held, event.snapshot);
   }
 }
 

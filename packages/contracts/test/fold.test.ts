@@ -189,8 +189,18 @@ test('events keep the epoch that their snapshot had', () => {
   expect(play(start, HISTORY).cursor).toEqual({ ...truth(END).cursor, epoch: 'first' });
 });
 
-test('a job that joins a set is no news to who watches the job itself', () => {
-  const joined = { job: JOB.id, at: 0, pos: '100-0', kind: 'joined', snapshot: snapshot(2) } as const;
-  const held = truth(3);
-  expect(applyEvent(held, joined)).toBe(held);
-});
+test('a member of a set that is introduced again replaces what is held, unless that is newer', () => {
+  const held = applySnapshot(undefined, { job: JOB, cursor: { pos: '5-0', log: 0, output: 0 }, log: [], output: [] });
+  const { input: _input, ...brief } = JOB;
+  const joined = (pos: string): JobEvent => ({
+    job: JOB.id,
+    pos,
+    at: 1,
+    kind: 'joined',
+    snapshot: { job: { ...brief, state: 'active' }, cursor: { pos, log: 0, output: 0 }, log: [], output: [] },
+  });
+  expect(applyEvent(held, joined('5-0'))).toBe(held);
+  expect(applyEvent(held, joined('6-0'))).toMatchObject({
+    job: { state: 'active', input: JOB.input },
+    cursor: { pos: '6-0' },
+  });
