@@ -204,3 +204,4 @@ test('a member of a set that is introduced again replaces what is held, unless t
     job: { state: 'active', input: JOB.input },
     cursor: { pos: '6-0' },
   });
+});

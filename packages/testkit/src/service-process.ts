@@ -14,6 +14,7 @@ export interface ServiceProcess extends AsyncDisposable {
   readonly url: string;
   /** Everything it has written so far, both streams. */
   output(): string;
+  hasEnded(): boolean;
   /** Sends the signal and resolves with how it ended. Resolves at once when it has ended already. */
   stop(signal?: NodeJS.Signals): Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
 }
@@ -38,6 +39,7 @@ export async function startService(name: ServiceName, env: Record<string, string
     pid: child.pid ?? 0,
     url,
     output: () => written.join(''),
+    hasEnded: () => child.exitCode !== null || child.signalCode !== null,
     stop: (signal) => stop(child, signal),
     [Symbol.asyncDispose]: async () => {
       await stop(child);

@@ -24,8 +24,8 @@ export interface Stage extends AsyncDisposable {
   readonly statuses: readonly ServiceProcess[];
   /** The event stream of the queue that the jobs are in. */
   readonly stream: string;
-  /** Starts a status process where the one was that has ended. */
-  restartStatus(index: number): Promise<void>;
+  /** Starts a status process in the place of each that has ended. */
+  restartEnded(): Promise<void>;
   /** Submits jobs into the paused queue: they wait until `go`. */
   submit(count: number, work: Work): Promise<LinesJob[]>;
   /** Lets the jobs run. */
@@ -69,9 +69,13 @@ export async function startStage(): Promise<Stage> {
     proxy,
     statuses,
     stream: `${spillway.sandbox.prefix}:{${QUEUE}}:events`,
-    async restartStatus(index) {
-      const { port } = new URL(statuses[index]?.url ?? '');
-      statuses[index] = await spillway.addStatus({ SPILLWAY_STATUS_PORT: port });
+    async restartEnded() {
+      await Promise.all(
+        statuses.map(async ({ url, hasEnded }, index) => {
+          if (!hasEnded()) return;
+          statuses[index] = await spillway.addStatus({ SPILLWAY_STATUS_PORT: new URL(url).port });
+        }),
+      );
     },
     async submit(count, work) {
       await control('pause');
