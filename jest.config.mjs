@@ -17,4 +17,6 @@ export default {
   testEnvironmentOptions: { customExportConditions: ['spillway-source', 'node', 'node-addons'] },
   modulePathIgnorePatterns: ['/dist/', '<rootDir>/.spillway/'],
   testTimeout: 30_000,
+  // Most tests wait for processes that they have started, so a core is not kept free for jest itself.
+  maxWorkers: '100%',
 };

@@ -10,6 +10,8 @@ export interface StreamEvent {
 export interface StreamHearing {
   heard(): void;
   end(): void;
+  /** Each ends the stream: a read that is pending when its request is aborted does not always settle by itself. */
+  stops: readonly AbortSignal[];
 }
 
 /**
@@ -48,6 +50,11 @@ async function* readLines(body: ReadableStream<Uint8Array>, hearing?: StreamHear
   const reader = body.getReader();
   const decoder = new TextDecoder();
   let rest = '';
+  const stop = () => void reader.cancel().catch(() => {});
+  for (const signal of hearing?.stops ?? []) {
+    if (signal.aborted) stop();
+    else signal.addEventListener('abort', stop);
+  }
   try {
     for (;;) {
       const { done, value } = await reader.read();
@@ -61,6 +68,7 @@ async function* readLines(body: ReadableStream<Uint8Array>, hearing?: StreamHear
     }
   } finally {
     hearing?.end();
+    for (const signal of hearing?.stops ?? []) signal.removeEventListener('abort', stop);
     // Whoever stops reading wants no more: this also ends the request.
     await reader.cancel().catch(() => {});
   }

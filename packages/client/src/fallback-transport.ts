@@ -105,7 +105,7 @@ class FallbackTransport implements Transport {
       up: (via) => when(Boolean, () => this.#up(line as Line, via)),
       down: (why) => when(Boolean, () => this.#down(line as Line, why)),
       events: (events, set) => when(tells, () => this.#listener.events(events, set)),
-      snapshot: (snapshot) => when(isCurrent, () => this.#listener.snapshot(snapshot)),
+      snapshot: (snapshot, set) => when(isCurrent, () => this.#listener.snapshot(snapshot, set)),
       resync: (targets) => when(isCurrent, () => this.#listener.resync(targets)),
       denied: (targets, error) => when(isCurrent, () => this.#listener.denied(targets, error)),
       drain: (afterMs) => when(isCurrent, () => this.#later(afterMs, () => this.#openNext())),

@@ -203,7 +203,7 @@ class HttpTransport implements Transport {
     const first = await pollSet(this.#options.http, target, signal);
     this.#poll(reading, async () => {
       const { jobs } = await pollSet(this.#options.http, target, signal);
-      if (!signal.aborted) for (const snapshot of jobs) this.#listener.snapshot(snapshot);
+      if (!signal.aborted) for (const snapshot of jobs) this.#listener.snapshot(snapshot, target);
     });
     return first;
   }

@@ -34,7 +34,9 @@ export interface JobStreamOptions {
 export async function openJobStream(options: JobStreamOptions): Promise<JobStream> {
   const silence = watchSilence(options.firstByteMs);
   try {
-    const rest = readEventStream(await bodyOf(options, AbortSignal.any([options.signal, silence.signal])), silence);
+    const stops = [options.signal, silence.signal];
+    const body = await bodyOf(options, AbortSignal.any(stops));
+    const rest = readEventStream(body, { heard: silence.heard, end: silence.end, stops });
     for (;;) {
       const { value, done } = await rest.next();
       if (done) throw new UnreachableError(options.job, 'expected a snapshot, got the end of the stream');

@@ -118,7 +118,7 @@ export class Live implements LiveConnection {
       up: (via) => this.#up(via),
       down: () => this.#down(),
       events: (events, set) => this.#take(events, set),
-      snapshot: (snapshot) => this.#takeSnapshot(snapshot),
+      snapshot: (snapshot, set) => this.#takeSnapshot(snapshot, set),
       resync: (targets) => this.#askFor(this.#named(targets)),
       denied: (targets, error) => void this.#denied(this.#named(targets), error),
       refused: (error) => void this.#refusedAtTheDoor(error),
@@ -244,8 +244,8 @@ export class Live implements LiveConnection {
     this.#askFor([...incomplete]);
   }
 
-  #takeSnapshot(snapshot: Snapshot): void {
-    for (const subject of this.#concerned({ job: snapshot.job.id })) {
+  #takeSnapshot(snapshot: Snapshot, set?: SetTarget | OpsTarget): void {
+    for (const subject of this.#concerned(set ?? { job: snapshot.job.id })) {
       subject.takeSnapshot(snapshot);
       subject.publish();
     }

@@ -43,7 +43,7 @@ export interface TransportListener {
   /** `set` names the set that they are from; those of a job's own watch come without. */
   events(events: JobEvent[], set?: SetTarget | OpsTarget): void;
   /** A snapshot that came unasked: a stream that was resumed, or a poll. */
-  snapshot(snapshot: Snapshot): void;
+  snapshot(snapshot: Snapshot, set?: SetTarget | OpsTarget): void;
   resync(targets: WatchTarget[]): void;
   /** These can be watched no longer; the line stays. */
   denied(targets: WatchTarget[], error: JobError): void;

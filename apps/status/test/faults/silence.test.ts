@@ -8,9 +8,12 @@ import { flaws, stepsBack, toldBy, type Witness, wholeTruth, witness } from './w
 const DIRECTIONS = ['both', 'to client'] as const;
 const BRIEF: Work = { steps: 100, stepMs: 20 };
 const LIGHT: Work = { steps: 150, stepMs: 60 };
-/** 40 MB in all: far more than the operating system takes in for a reader that does not read. */
-const HEAVY: Work = { steps: 900, stepMs: 10, chunkLength: 12_000 };
-const HEAVY_JOBS = 4;
+/**
+ * 40 MB in all: far more than the operating system takes in for a reader that does not read; and at 480 KB a second less
+ * than a job may report, so that nothing is left out.
+ */
+const HEAVY: Work = { steps: 600, stepMs: 25, chunkLength: 12_000 };
+const HEAVY_JOBS = 6;
 
 /**
  * What status may grow by while these jobs run. It measured 35 to 60 MB beside a reader that reads, and 140 MB where what
