@@ -12,6 +12,7 @@ import {
   type WatchTarget,
 } from '@spillway/contracts';
 import { io, type Socket } from 'socket.io-client';
+import { connected } from './watcher.ts';
 
 type AnySet = SetTarget | OpsTarget;
 
@@ -52,13 +53,7 @@ export async function connectToSets(
   });
   socket.on('resync', ({ targets }) => resyncs.push(...targets));
   socket.on('overview', (overview) => overviews.push(overview));
-  await new Promise<void>((resolve, reject) => {
-    socket.once('connect', resolve);
-    socket.once('connect_error', reject);
-  }).catch((error) => {
-    socket.close();
-    throw error;
-  });
+  await connected(socket);
   return {
     socket,
     told,

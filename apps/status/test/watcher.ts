@@ -43,13 +43,7 @@ export async function connect(url: string, options: { token?: string; origin?: s
   });
   const events: JobEvent[] = [];
   socket.on('events', (frame) => events.push(...frame));
-  await new Promise<void>((resolve, reject) => {
-    socket.once('connect', resolve);
-    socket.once('connect_error', reject);
-  }).catch((error) => {
-    socket.close();
-    throw error;
-  });
+  await connected(socket);
   return {
     socket,
     events,
@@ -105,4 +99,15 @@ export async function follow(watcher: Watcher, job: string): Promise<Follower> {
   });
   await look();
   return { held: () => held, resyncs };
+}
+
+/** Resolves once connected; closes and rejects with the server's refusal. */
+export async function connected(socket: Pick<Socket, 'once' | 'close'>): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    socket.once('connect', resolve);
+    socket.once('connect_error', reject);
+  }).catch((error) => {
+    socket.close();
+    throw error;
+  });
 }

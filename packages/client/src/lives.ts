@@ -22,10 +22,7 @@ export interface LivesOptions {
 const STATES = ['reconnecting', 'connecting', 'live'] as const satisfies readonly ConnectionState[];
 const WAYS = ['polling', 'sse', 'websocket'] as const satisfies readonly Via[];
 
-/**
- * The live connections of one client. Watches share one, but for two reasons to open another: a token of their own, as a
- * connection has one token; and sets, whose events come without lines and would hide those that a job's own watch gets.
- */
+/** The live connections of one client. Watches share one; those with a token of their own have another, as a connection has one token. */
 export class Lives implements LiveConnection {
   readonly #options: LivesOptions;
   readonly #lives = new Map<string, Live>();
@@ -52,7 +49,7 @@ export class Lives implements LiveConnection {
   }
 
   watch(id: string, token?: string): JobWatch {
-    const live = this.#live('jobs', token);
+    const live = this.#live(token);
     let subject = live.get({ job: id }) as WatchedJobSubject | undefined;
     const isNew = !subject;
     subject ??= this.#makeJob(id, live);
@@ -68,7 +65,7 @@ export class Lives implements LiveConnection {
   }
 
   watchAll(of: SetTarget, token?: string): SetWatch {
-    const live = this.#live('sets', token);
+    const live = this.#live(token);
     let subject = live.get(of) as WatchedSetSubject | undefined;
     const isNew = !subject;
     subject ??= this.#makeSet(of, live);
@@ -86,7 +83,7 @@ export class Lives implements LiveConnection {
   }
 
   command(order: Omit<Command, 'id'>, token?: string): Promise<ControlReply> {
-    return this.#live('jobs', token).command(order);
+    return this.#live(token).command(order);
   }
 
   close(): void {
@@ -107,8 +104,8 @@ export class Lives implements LiveConnection {
     return set;
   }
 
-  #live(kind: 'jobs' | 'sets', token: string | undefined): Live {
-    const name = `${kind} ${token ?? ''}`;
+  #live(token: string | undefined): Live {
+    const name = token ?? '';
     return this.#lives.get(name) ?? this.#make(name, token);
   }
 

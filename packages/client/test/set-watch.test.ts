@@ -59,7 +59,7 @@ test("a set hides nothing from a job's own watch", async () => {
   const set = client.watchAll({ tag: 'orders' });
   const watch = client.watch(JOB);
   await until(() => set.total === 1 && watch.current !== undefined);
-  expect(server.connections).toBe(2);
+  expect(server.connections).toBe(1);
   server.change({ kind: 'report', log: [{ n: 0, line: 'a' }] });
   server.change({ kind: 'state', state: 'completed' });
   expect((await watch.done).log).toHaveLength(1);
