@@ -34,6 +34,18 @@ test('a submitted job is answered with 202, its place and its links, and runs', 
   expect((await get<LogPage>(`${body.links.log}?after=1&limit=1`)).body.lines).toHaveLength(1);
 });
 
+test('Prefer: return=minimal answers with id and state alone, and says that it did', async () => {
+  const stored = await submit('demo.noop', {}, { delayMs: 60_000 }, { prefer: 'return=minimal' });
+  expect(stored.status).toBe(202);
+  expect(stored.body).toEqual({ id: expect.any(String), state: 'delayed' });
+  expect(stored.headers.get('preference-applied')).toBe('return=minimal');
+  expect(stored.headers.get('location')).toBe(`/v1/jobs/${stored.body.id}`);
+
+  const ended = await submit('demo.noop', {}, {}, { prefer: 'return=minimal, wait=20' });
+  expect([ended.status, ended.body]).toEqual([200, { id: expect.any(String), state: 'completed' }]);
+  expect(ended.headers.get('preference-applied')).toBe('wait=20, return=minimal');
+});
+
 test('Prefer: wait answers 200 with the finished job, and 202 where it takes longer', async () => {
   const quick = await submit('demo.steps', { steps: 1, stepMs: 1 }, {}, { prefer: 'wait=20' });
   expect(quick).toMatchObject({ status: 200, body: { state: 'completed', result: { steps: 1 } } });

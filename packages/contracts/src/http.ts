@@ -14,14 +14,12 @@ export const SubmitRequest = Type.Object(
 );
 export type SubmitRequest = Static<typeof SubmitRequest>;
 
-export const Links = Type.Object({
+const Links = Type.Object({
   self: Type.String(),
   result: Type.String(),
   log: Type.String(),
   output: Type.String(),
 });
-
-export type Links = Static<typeof Links>;
 
 const { input: _known, ...jobWithoutInput } = Job.properties;
 
@@ -31,6 +29,10 @@ const { input: _known, ...jobWithoutInput } = Job.properties;
  */
 export const SubmitReply = Type.Object({ ...jobWithoutInput, links: Links, watch: WatchGrant }, { $id: 'SubmitReply' });
 export type SubmitReply = Static<typeof SubmitReply>;
+
+/** Reply to a submit that asked for `Prefer: return=minimal`: nothing that the submitter knows already, and no token. */
+export const SubmitReceipt = Type.Object({ id: Type.String(), state: JobState }, { $id: 'SubmitReceipt' });
+export type SubmitReceipt = Static<typeof SubmitReceipt>;
 
 /** Jobs that one batch may bring. */
 export const BATCH_JOBS_MAX = 1000;

@@ -15,8 +15,14 @@ export const submit = {
     return [
       {
         id: 'submit',
-        title: `Submit: one job per request, ${CONNECTIONS} connections, ${seconds.measured} s, no worker running`,
+        title: `Submit: one job per request, answered by its id as naive's is, ${CONNECTIONS} connections, ${seconds.measured} s, no worker running`,
         targets: [{ key: 'rate', ratioMin: 1.1 }],
+        ...single(seconds, false, { minimal: true }),
+      },
+      {
+        id: 'submit-whole-reply',
+        title: `Submit, answered by the whole job with its links and a signed token to watch it: ${CONNECTIONS} connections, ${seconds.measured} s, no worker running`,
+        targets: [],
         ...single(seconds, false),
       },
       {
@@ -35,7 +41,7 @@ export const submit = {
   },
 };
 
-function single(seconds, consumed, { jobs, connections } = { jobs: 1, connections: CONNECTIONS }) {
+function single(seconds, consumed, { jobs = 1, connections = CONNECTIONS, minimal = false } = {}) {
   const parts = consumed ? ['api', 'status', 'worker', 'redis'] : ['api', 'status', 'redis'];
   return {
     systems: [naive, spillway],
@@ -48,17 +54,17 @@ function single(seconds, consumed, { jobs, connections } = { jobs: 1, connection
       { key: 'failures', title: 'requests that failed', digits: 0, ratio: false },
       foreignRow,
     ],
-    measure: (context) => measure(context, seconds, consumed, { jobs, connections }),
+    measure: (context) => measure(context, seconds, consumed, { jobs, connections, minimal }),
   };
 }
 
-async function measure({ stage, system }, seconds, consumed, { jobs, connections }) {
+async function measure({ stage, system }, seconds, consumed, { jobs, connections, minimal }) {
   await system.startServer();
   await system.prepare();
   await system.attend();
   if (consumed) await system.startWorker();
   const load = await startLoad(stage, 'http');
-  const request = jobs === 1 ? system.submit('noop') : system.submitBulk('noop', jobs);
+  const request = jobs === 1 ? system.submit('noop', undefined, { minimal }) : system.submitBulk('noop', jobs);
   const plan = { ...request, connections };
   await load.run({ ...plan, duration: seconds.warmUp });
   const meter = openMeter(system.parts(), stage.pids());

@@ -62,10 +62,10 @@ function createSpillway(stage, redis, { concurrency }) {
       const { results } = await socket.timeout(5_000).emitWithAck('watch', { targets: [{ job: id }] });
       if (!results?.[0]?.snapshot) throw new Error(`Expected to watch ${id}, but got ${JSON.stringify(results)}.`);
     },
-    submit: (type, input = INPUTS[type]) => ({
+    submit: (type, input = INPUTS[type], { minimal = false } = {}) => ({
       url: `${cast.url('api')}/v1/jobs`,
       method: 'POST',
-      headers,
+      headers: minimal ? { ...headers, prefer: 'return=minimal' } : headers,
       body: bodyOf(type, input),
     }),
     submitBulk: (type, jobs) => ({

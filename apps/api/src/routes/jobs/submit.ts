@@ -1,4 +1,13 @@
-import { isFinal, type Job, type JobType, type Links, SpillwayError, SubmitRequest } from '@spillway/contracts';
+import {
+  isFinal,
+  type Job,
+  type JobType,
+  SpillwayError,
+  type SubmitReceipt,
+  type SubmitReply,
+  SubmitRequest,
+  type WatchGrant,
+} from '@spillway/contracts';
 import { type Caller, OPEN_CALLER } from '@spillway/runtime';
 import { Type } from 'typebox';
 import type { App } from '../../app.ts';
@@ -7,16 +16,25 @@ import type { Services } from '../../services.ts';
 import { problems, scoped, WAIT_MAX_S } from '../schema.ts';
 import { watchGrant } from '../tokens/mint.ts';
 
+const REPLY = Type.Union([Type.Ref('SubmitReply'), Type.Ref('SubmitReceipt')]);
+
 const schema = {
   operationId: 'submitJob',
   summary: 'Submit a job',
-  description: 'Answers 202 once the job is stored, or 200 where `Prefer: wait=<seconds>` saw it end.',
+  description:
+    'Answers 202 once the job is stored, or 200 where `Prefer: wait=<seconds>` saw it end. With `Prefer: return=minimal` the reply is a SubmitReceipt, which costs less: for submitters that send many jobs and hand none of them to a browser.',
   tags: ['jobs'],
-  headers: Type.Object({ prefer: Type.Optional(Type.String({ description: 'wait=<seconds> waits for the end' })) }),
+  headers: Type.Object({
+    prefer: Type.Optional(
+      Type.String({
+        description: 'wait=<seconds> waits for the end, return=minimal asks for no more than id and state',
+      }),
+    ),
+  }),
   body: SubmitRequest,
   response: {
-    200: { description: 'The job has ended.', ...Type.Ref('SubmitReply') },
-    202: { description: 'The job is stored and will run.', ...Type.Ref('SubmitReply') },
+    200: { description: 'The job has ended.', ...REPLY },
+    202: { description: 'The job is stored and will run.', ...REPLY },
     ...problems(
       'invalid_request',
       'invalid_json',
@@ -29,19 +47,20 @@ const schema = {
 };
 
 export function submitJob(app: App, { producer, catalogue, metrics, waitForEnd, tokens }: Services): void {
-  app.post('/v1/jobs', { schema, config: scoped('submit') }, async (request, reply) => {
+  // A serializer made from the schema would try the union's parts one after the other, at several times the cost of JSON's own.
+  const route = { schema, config: scoped('submit'), serializerCompiler: () => JSON.stringify };
+  app.post('/v1/jobs', route, async (request, reply) => {
     const { input = {}, options } = request.body;
-    const waitS = readPrefer(request.headers.prefer);
+    const { waitS, minimal } = readPrefer(request.headers.prefer);
     const type = await checkedType(catalogue, request.body);
-    tokens.assertReady();
+    if (!minimal) tokens.assertReady();
     const submitted = await producer.submit({ type, input, options, tenant: tenantOf(request.caller) });
     metrics.countSubmit(type);
     const job = waitS > 0 ? await waitForEnd(submitted.id, waitS * 1000) : submitted;
-    if (waitS > 0) reply.header('preference-applied', `wait=${waitS}`);
-    return reply
-      .code(isFinal(job.state) ? 200 : 202)
-      .header('location', `/v1/jobs/${job.id}`)
-      .send({ ...job, links: linksOf(job), watch: watchGrant(tokens, request, { jobs: [job.id] }) });
+    if (waitS > 0 || minimal) reply.header('preference-applied', preferenceApplied(waitS, minimal));
+    reply.code(isFinal(job.state) ? 200 : 202).header('location', `/v1/jobs/${job.id}`);
+    if (minimal) return reply.send({ id: job.id, state: job.state } satisfies SubmitReceipt);
+    return reply.send(toReply(job, watchGrant(tokens, request, { jobs: [job.id] })));
   });
 }
 
@@ -65,13 +84,28 @@ export function tenantOf(caller: Caller | undefined): string | undefined {
   return caller === OPEN_CALLER ? undefined : caller?.name;
 }
 
-function linksOf({ id }: Job): Links {
-  const self = `/v1/jobs/${id}`;
-  return { self, result: `${self}/result`, log: `${self}/log`, output: `${self}/output` };
+function toReply({ input: _known, ...job }: Job, watch: WatchGrant): SubmitReply {
+  const self = `/v1/jobs/${job.id}`;
+  const links = { self, result: `${self}/result`, log: `${self}/log`, output: `${self}/output` };
+  return { ...job, links, watch };
 }
 
-/** Seconds of a `wait` preference (RFC 7240), capped; other preferences are none of ours and are ignored, as the RFC says. */
-function readPrefer(prefer: string | undefined): number {
-  const seconds = /(?:^|[,;\s])wait=(\d{1,6})(?:$|[,;\s])/.exec(prefer ?? '')?.[1];
-  return Math.min(Number(seconds ?? 0), WAIT_MAX_S);
+interface Preferences {
+  /** How long to wait for the end, capped. */
+  waitS: number;
+  minimal: boolean;
+}
+
+/** Preferences of RFC 7240; those that are none of ours are ignored, as the RFC says. */
+function readPrefer(prefer: string | undefined): Preferences {
+  if (!prefer) return { waitS: 0, minimal: false };
+  const seconds = /(?:^|[,;\s])wait=(\d{1,6})(?:$|[,;\s])/.exec(prefer)?.[1];
+  return {
+    waitS: Math.min(Number(seconds ?? 0), WAIT_MAX_S),
+    minimal: /(?:^|[,;\s])return=minimal(?:$|[,;\s])/.test(prefer),
+  };
+}
+
+function preferenceApplied(waitS: number, minimal: boolean): string {
+  return [...(waitS > 0 ? [`wait=${waitS}`] : []), ...(minimal ? ['return=minimal'] : [])].join(', ');
 }
