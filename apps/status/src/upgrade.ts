@@ -17,6 +17,12 @@ export function guardUpgrades(
   { connections, metrics }: { connections: Connections; metrics: Pick<LiveMetrics, 'refused'> },
 ): void {
   http.removeAllListeners('upgrade');
+  // The answer to a handshake and the first packet leave in one write: where ten thousand come back at once, a write less
+  // is a twentieth of the work.
+  io.engine.on('initial_headers', (_headers: object, { socket }: IncomingMessage) => {
+    socket.cork();
+    setImmediate(() => socket.uncork());
+  });
   http.on('upgrade', (request: IncomingMessage, line: Duplex, head: Buffer) => {
     line.on('error', () => line.destroy());
     const fault = faultOf(request);
