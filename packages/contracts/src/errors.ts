@@ -24,6 +24,11 @@ export const ERRORS = {
   body_too_large: { status: 413, retryable: false, title: 'The body is larger than allowed' },
   unsupported_media_type: { status: 415, retryable: false, title: 'The content type is not accepted' },
   invalid_input: { status: 422, retryable: false, title: "The input does not match the type's schema" },
+  idempotency_key_reused: {
+    status: 422,
+    retryable: false,
+    title: 'The idempotency key was used with another request',
+  },
   rate_limited: { status: 429, retryable: true, title: 'Too many messages in a short time' },
   too_many_connections: { status: 429, retryable: true, title: 'The caller has too many live connections' },
   internal: { status: 500, retryable: true, title: 'Something went wrong inside Spillway' },
@@ -36,6 +41,9 @@ export const ERRORS = {
   },
   result_too_large: { status: 500, retryable: false, title: "The handler's result is larger than allowed" },
   timeout: { status: 500, retryable: true, title: 'The attempt ran longer than its time limit' },
+  expired: { status: 500, retryable: false, title: 'The job was not started within its time to live' },
+  handler_crashed: { status: 500, retryable: true, title: 'The thread or process that ran the handler died' },
+  child_failed: { status: 500, retryable: false, title: 'A job that this one needs did not complete' },
   lost_worker: { status: 500, retryable: true, title: 'Workers that ran the job died too often' },
   cancelled: { status: 409, retryable: false, title: 'The job was cancelled' },
 } as const satisfies Record<string, { status: number; retryable: boolean; title: string }>;
