@@ -2,6 +2,7 @@ import type { Job as EngineJob } from 'bullmq';
 import type { StoredOptions } from '../engine/record.ts';
 import type { Lease } from './index.ts';
 import type { JobReports } from './reports.ts';
+import type { JobSteps } from './steps.ts';
 
 /**
  * A job that runs here: what its handler may do with it, and how to end it from outside. Its signal is made when somebody
@@ -19,8 +20,10 @@ export class RunningJob implements Lease {
   readonly handedBack: Promise<'handed back'>;
   handBack: () => void = () => undefined;
   #controller: AbortController | undefined;
+  readonly #openSteps: () => JobSteps;
+  #steps: JobSteps | undefined;
 
-  constructor(job: EngineJob<unknown, unknown, string>, queue: string, reports: JobReports) {
+  constructor(job: EngineJob<unknown, unknown, string>, queue: string, reports: JobReports, openSteps: () => JobSteps) {
     this.id = job.id ?? '';
     this.type = job.name;
     this.queue = queue;
@@ -28,9 +31,16 @@ export class RunningJob implements Lease {
     this.input = job.data;
     this.timeoutMs = (job.opts as StoredOptions).timeoutMs;
     this.reports = reports;
+    this.#openSteps = openSteps;
     this.handedBack = new Promise((resolve) => {
       this.handBack = () => resolve('handed back');
     });
+  }
+
+  /** Most jobs have none. */
+  get steps(): JobSteps {
+    this.#steps ??= this.#openSteps();
+    return this.#steps;
   }
 
   get signal(): AbortSignal {

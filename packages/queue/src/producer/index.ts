@@ -190,7 +190,7 @@ async function remove(redis: Redis, prefix: string, queues: QueueHandles, id: st
   if ((await queues.get(queue).remove(id)) === 0) {
     throw new SpillwayError('job_active', `expected a job that no worker runs, got ${id}, which is running`);
   }
-  const leftovers = redis.pipeline().del(keys.output(id));
+  const leftovers = redis.pipeline().del(keys.output(id), keys.steps(id));
   for (const label of targetsOf(readOptions({ opts: options ?? '{}' })))
     leftovers.zrem(keys.label(...labelParts(label)), id);
   await leftovers.exec();
