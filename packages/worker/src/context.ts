@@ -1,4 +1,5 @@
 import type { FileStore } from '@spillway/files';
+import type { ChildEnd } from '@spillway/queue/consumer';
 
 /** What a handler gets. It knows nothing of queues, Redis or sockets. */
 export interface JobContext<Input = unknown> {
@@ -31,7 +32,14 @@ export interface JobContext<Input = unknown> {
    * LeaseLostError where the job was lost while `run` ran: nothing is remembered then.
    */
   step<T>(name: string, run: () => Promise<T> | T): Promise<T>;
+  /**
+   * How the jobs that this one waited for have ended, in the order of their submission; none outside of a flow. Read when it
+   * is called. @throws RangeError where their results are above 32 MB of JSON together.
+   */
+  children(): Promise<ChildEnd[]>;
 }
+
+export type { ChildEnd } from '@spillway/queue/consumer';
 
 /** The worker's own log, with the job's id, type and attempt bound. */
 export interface HandlerLogger {

@@ -84,6 +84,7 @@ class Context implements JobContext {
   readonly log: JobContext['log'];
   readonly output: JobContext['output'];
   readonly step: JobContext['step'];
+  readonly children: JobContext['children'];
   readonly #signal: () => AbortSignal;
   readonly #logger: () => Logger;
 
@@ -103,6 +104,7 @@ class Context implements JobContext {
     this.log = (line) => reports.log(String(line));
     this.output = (chunk) => reports.output(chunk);
     this.step = createStep(lease, bound.signal);
+    this.children = () => lease.children();
     this.#signal = bound.signal;
     this.#logger = bound.logger;
   }

@@ -31,6 +31,7 @@ export function makeLease(over: Partial<Lease> = {}): Lease & { told: Told } {
       flush: async () => undefined,
     },
     steps: rememberIn(new Map()),
+    children: async () => [],
     ...over,
     told,
   };

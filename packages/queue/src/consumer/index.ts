@@ -6,11 +6,13 @@ import { encodeFailure } from '../engine/failure.ts';
 import { engineName, queueKeys } from '../engine/keys.ts';
 import { EVENTS_KEPT } from '../engine/limits.ts';
 import { reportOthers } from '../engine/unavailable.ts';
+import { type ChildEnd, readChildren } from './children.ts';
 import { forgetOldJobs } from './forget.ts';
 import { createReports, type JobReports, type ReportedLease } from './reports.ts';
 import { RunningJob } from './running-job.ts';
 import { createSteps, type JobSteps } from './steps.ts';
 
+export type { ChildEnd } from './children.ts';
 export type { JobReports } from './reports.ts';
 export { type JobSteps, LeaseLostError } from './steps.ts';
 
@@ -28,6 +30,8 @@ export interface Lease {
   readonly reports: JobReports;
   /** What the job's finished steps gave, in this attempt and in earlier ones. */
   readonly steps: JobSteps;
+  /** How the jobs that this one waited for have ended, in the order of their submission. */
+  children(): Promise<ChildEnd[]>;
 }
 
 /** How an attempt ended. Values, not exceptions: whether to try again is data. */
@@ -94,7 +98,11 @@ export function createConsumer(setup: ConsumerSetup): Consumer {
   async function processJob(job: EngineJob<unknown, unknown, string>, token?: string): Promise<unknown> {
     if (handingBack) return handBack(job, token);
     const held = { id: job.id ?? '', token: token ?? '', attempt: job.attemptsStarted };
-    const lease = new RunningJob(job, queue, reports.open(held), () => steps.open(held, job));
+    const lease = new RunningJob(job, queue, {
+      reports: reports.open(held),
+      steps: () => steps.open(held, job),
+      children: () => readChildren(redis, prefix, held.id),
+    });
     running.set(lease.id, lease);
     try {
       const outcome = await Promise.race([setup.run(lease), lease.handedBack]);

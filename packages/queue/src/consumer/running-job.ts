@@ -1,5 +1,6 @@
 import type { Job as EngineJob } from 'bullmq';
 import type { StoredOptions } from '../engine/record.ts';
+import type { ChildEnd } from './children.ts';
 import type { Lease } from './index.ts';
 import type { JobReports } from './reports.ts';
 import type { JobSteps } from './steps.ts';
@@ -20,18 +21,24 @@ export class RunningJob implements Lease {
   readonly handedBack: Promise<'handed back'>;
   handBack: () => void = () => undefined;
   #controller: AbortController | undefined;
+  readonly children: () => Promise<ChildEnd[]>;
   readonly #openSteps: () => JobSteps;
   #steps: JobSteps | undefined;
 
-  constructor(job: EngineJob<unknown, unknown, string>, queue: string, reports: JobReports, openSteps: () => JobSteps) {
+  constructor(
+    job: EngineJob<unknown, unknown, string>,
+    queue: string,
+    held: { reports: JobReports; steps: () => JobSteps; children: () => Promise<ChildEnd[]> },
+  ) {
     this.id = job.id ?? '';
     this.type = job.name;
     this.queue = queue;
     this.attempt = job.attemptsStarted;
     this.input = job.data;
     this.timeoutMs = (job.opts as StoredOptions).timeoutMs;
-    this.reports = reports;
-    this.#openSteps = openSteps;
+    this.reports = held.reports;
+    this.#openSteps = held.steps;
+    this.children = held.children;
     this.handedBack = new Promise((resolve) => {
       this.handBack = () => resolve('handed back');
     });
