@@ -126,6 +126,7 @@ test('the contract is OpenAPI 3.1 and names every route, and the reference page 
     '/v1/batches',
     '/v1/files',
     '/v1/files/{id}',
+    '/v1/flows',
     '/v1/jobs',
     '/v1/jobs/{id}',
     '/v1/jobs/{id}/cancel',

@@ -45,6 +45,8 @@ export async function runHandler<I extends Schema, O extends Schema>(
     },
     log: (line) => reported.log.push(line),
     output: (chunk) => reported.output.push(chunk),
+    step: async (_name, run) => run(),
+    children: async () => [],
   })) as Infer<O>;
   const problems = loaded.checkOutput?.(structuredClone(result)) ?? [];
   if (problems.length > 0) throw new TypeError(problems.map(({ message }) => message).join('; '));

@@ -1,6 +1,7 @@
 export * from './cursor.ts';
 export * from './errors.ts';
 export * from './events.ts';
+export * from './flow.ts';
 export * from './fold.ts';
 export * from './http.ts';
 export * from './job.ts';

@@ -48,6 +48,12 @@ export const Job = Type.Object(
     tenant: Type.Optional(
       Type.String({ description: 'the name of the key that submitted it, where keys are configured' }),
     ),
+    parent: Type.Optional(Type.String({ description: 'the job of its flow that waits for this one' })),
+    children: Type.Optional(
+      Type.Array(Type.String(), {
+        description: 'the jobs that it waited or waits for, in the order of their submission; lists leave them out',
+      }),
+    ),
     worker: Type.Optional(Type.String({ description: 'the worker that runs or ran the latest attempt' })),
     createdAt: Timestamp,
     startedAt: Type.Optional(Timestamp),

@@ -1,4 +1,5 @@
 import type { FileStore } from '@spillway/files';
+import type { ChildEnd } from '@spillway/queue/consumer';
 
 /** What a handler gets. It knows nothing of queues, Redis or sockets. */
 export interface JobContext<Input = unknown> {
@@ -21,7 +22,24 @@ export interface JobContext<Input = unknown> {
   log(line: string): void;
   /** Appends a chunk of partial result; anything that JSON can hold. */
   output(chunk: unknown): void;
+  /**
+   * Runs `run` once for the whole job and remembers what it gave: an attempt that comes to a step which finished in an
+   * earlier one, on whatever worker, gets that value and runs nothing. The value is what JSON makes of it, fresh or
+   * remembered. A step that throws is not remembered. Two calls with one name at the same time share one run; steps may
+   * stand inside steps of other names.
+   * @throws TypeError for a name that is no text, a `run` that is no function and a value that JSON cannot hold; RangeError
+   * for a name above 100 characters, a value above 64 KB of JSON and a 101st step; the signal's reason once it is aborted;
+   * LeaseLostError where the job was lost while `run` ran: nothing is remembered then.
+   */
+  step<T>(name: string, run: () => Promise<T> | T): Promise<T>;
+  /**
+   * How the jobs that this one waited for have ended, in the order of their submission; none outside of a flow. Read when it
+   * is called. @throws RangeError where their results are above 32 MB of JSON together.
+   */
+  children(): Promise<ChildEnd[]>;
 }
+
+export type { ChildEnd } from '@spillway/queue/consumer';
 
 /** The worker's own log, with the job's id, type and attempt bound. */
 export interface HandlerLogger {

@@ -1,4 +1,4 @@
-export type { JobContext } from './context.ts';
+export type { ChildEnd, JobContext } from './context.ts';
 export { type DefinedJob, defineJob, type JobDefinition } from './define-job.ts';
 export { FileRef, type FileReference, parseFileRef } from './file-ref.ts';
 export type { Infer, Schema, StandardSchema } from './schema.ts';

@@ -5,6 +5,7 @@ import type { Lease, Outcome } from '@spillway/queue/consumer';
 import type { Logger } from '@spillway/runtime';
 import type { JobContext } from './context.ts';
 import type { LoadedJob } from './job-type.ts';
+import { createStep } from './step.ts';
 import { UnrecoverableJobError } from './unrecoverable.ts';
 
 /** What running a job needs beside the job. */
@@ -82,6 +83,8 @@ class Context implements JobContext {
   readonly progress: JobContext['progress'];
   readonly log: JobContext['log'];
   readonly output: JobContext['output'];
+  readonly step: JobContext['step'];
+  readonly children: JobContext['children'];
   readonly #signal: () => AbortSignal;
   readonly #logger: () => Logger;
 
@@ -100,6 +103,8 @@ class Context implements JobContext {
       reports.progress({ fraction: clamp(fraction), ...(message !== undefined && { message: String(message) }) });
     this.log = (line) => reports.log(String(line));
     this.output = (chunk) => reports.output(chunk);
+    this.step = createStep(lease, bound.signal);
+    this.children = () => lease.children();
     this.#signal = bound.signal;
     this.#logger = bound.logger;
   }

@@ -1,6 +1,6 @@
 import type { Progress } from '@spillway/contracts';
 import type { FileStore } from '@spillway/files';
-import type { Lease } from '@spillway/queue/consumer';
+import type { JobSteps, Lease } from '@spillway/queue/consumer';
 import { createLogger } from '@spillway/runtime';
 import type { DefinedJob, Schema } from '../src/index.ts';
 import { loadJob } from '../src/job-type.ts';
@@ -30,8 +30,20 @@ export function makeLease(over: Partial<Lease> = {}): Lease & { told: Told } {
       output: (chunk) => told.output.push(chunk),
       flush: async () => undefined,
     },
+    steps: rememberIn(new Map()),
+    children: async () => [],
     ...over,
     told,
+  };
+}
+
+/** Steps that are kept in a map; two leases with one map are two attempts of one job. */
+export function rememberIn(kept: Map<string, string>): JobSteps {
+  return {
+    recall: async (name) => kept.get(name),
+    remember: async (name, json) => {
+      kept.set(name, json);
+    },
   };
 }
 

@@ -2,6 +2,7 @@ import type { App, AppSetup } from '../app.ts';
 import { submitBatch } from './batches/submit.ts';
 import { downloadFile } from './files/download.ts';
 import { uploadFile } from './files/upload.ts';
+import { submitFlow } from './flows/submit.ts';
 import { cancelJob } from './jobs/cancel.ts';
 import { readEvents } from './jobs/events.ts';
 import { getJob } from './jobs/get.ts';
@@ -38,6 +39,7 @@ export async function registerRoutes(
   removeJob(app, services);
 
   submitBatch(app, services);
+  submitFlow(app, services);
 
   mintToken(app, services);
   revokeToken(app, services);

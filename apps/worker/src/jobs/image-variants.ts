@@ -43,7 +43,7 @@ export const imageVariants = defineJob({
     { additionalProperties: false },
   ),
   output: Type.Object({ variants: Type.Array(Variant) }),
-  async run({ input, files, signal, progress, log, output }) {
+  async run({ input, files, signal, progress, log, output, step }) {
     const photo = await openPicture(await readSource(input.source, { files, signal, maxBytes: MAX_BYTES }));
     log(`${photo.name}: ${photo.format}, ${photo.width} × ${photo.height}`);
     if (Math.max(...input.widths) > photo.width) log(`no wider than the original: ${photo.width} pixels`);
@@ -53,8 +53,12 @@ export const imageVariants = defineJob({
     for (const wanted of plan) {
       signal.throwIfAborted();
       progress(variants.length / plan.length, `${wanted.format} at ${wanted.width} pixels`);
-      const variant = await saveVariant(photo, { ...wanted, quality: input.quality }, files);
-      output(variant);
+      // A variant that was saved is not made again when a worker dies over a later one.
+      const variant = await step(`${wanted.format} ${wanted.width}`, async () => {
+        const saved = await saveVariant(photo, { ...wanted, quality: input.quality }, files);
+        output(saved);
+        return saved;
+      });
       variants.push(variant);
     }
     progress(1, `${variants.length} variants`);

@@ -6,11 +6,15 @@ import { encodeFailure } from '../engine/failure.ts';
 import { engineName, queueKeys } from '../engine/keys.ts';
 import { EVENTS_KEPT } from '../engine/limits.ts';
 import { reportOthers } from '../engine/unavailable.ts';
+import { type ChildEnd, readChildren } from './children.ts';
 import { forgetOldJobs } from './forget.ts';
-import { createReports, type JobReports } from './reports.ts';
+import { createReports, type JobReports, type ReportedLease } from './reports.ts';
 import { RunningJob } from './running-job.ts';
+import { createSteps, type JobSteps } from './steps.ts';
 
+export type { ChildEnd } from './children.ts';
 export type { JobReports } from './reports.ts';
+export { type JobSteps, LeaseLostError } from './steps.ts';
 
 /** A worker's time-limited right to run one job, and everything that it may do with it. */
 export interface Lease {
@@ -24,6 +28,10 @@ export interface Lease {
   /** Aborts when the lease is lost and when the worker must stop. */
   readonly signal: AbortSignal;
   readonly reports: JobReports;
+  /** What the job's finished steps gave, in this attempt and in earlier ones. */
+  readonly steps: JobSteps;
+  /** How the jobs that this one waited for have ended, in the order of their submission. */
+  children(): Promise<ChildEnd[]>;
 }
 
 /** How an attempt ended. Values, not exceptions: whether to try again is data. */
@@ -79,24 +87,22 @@ export function createConsumer(setup: ConsumerSetup): Consumer {
   const keys = queueKeys(prefix, queue);
   const running = new Map<string, RunningJob>();
   const loseLease = (id: string) => running.get(id)?.abort('lease lost');
-  const reports = createReports({
-    redis,
-    keys,
-    onError,
-    // A handler that was given up may report on while the job runs here again: that lease is not the one which is lost.
-    onLost: ({ id, attempt }) => running.get(id)?.attempt === attempt && loseLease(id),
-  });
+  // A handler that was given up may report on while the job runs here again: that lease is not the one which is lost.
+  const onLost = ({ id, attempt }: ReportedLease) => running.get(id)?.attempt === attempt && loseLease(id);
+  const reports = createReports({ redis, keys, onError, onLost });
+  const steps = createSteps({ redis, keys, onError: reportOthers(onError), onLost });
   /** Set at the deadline of a stop. The engine may still bring a job that it was fetching when it was told to close. */
   let handingBack = false;
 
   // Two parameters only: for a third one the engine would make an abort signal for every job.
   async function processJob(job: EngineJob<unknown, unknown, string>, token?: string): Promise<unknown> {
     if (handingBack) return handBack(job, token);
-    const lease = new RunningJob(
-      job,
-      queue,
-      reports.open({ id: job.id ?? '', token: token ?? '', attempt: job.attemptsStarted }),
-    );
+    const held = { id: job.id ?? '', token: token ?? '', attempt: job.attemptsStarted };
+    const lease = new RunningJob(job, queue, {
+      reports: reports.open(held),
+      steps: () => steps.open(held, job),
+      children: () => readChildren(redis, prefix, held.id),
+    });
     running.set(lease.id, lease);
     try {
       const outcome = await Promise.race([setup.run(lease), lease.handedBack]);
@@ -118,6 +124,7 @@ export function createConsumer(setup: ConsumerSetup): Consumer {
     runRetryDelay: RETRY_MS,
   });
   worker.on('error', reportOthers(onError));
+  worker.on('completed', (job) => steps.forget(job));
   const stopForgetting = forgetOldJobs({ queue, redis, prefix, onError });
   worker.on('lockRenewalFailed', (ids: string[]) => ids.forEach(loseLease));
 

@@ -1,7 +1,9 @@
 import type { Job as EngineJob } from 'bullmq';
 import type { StoredOptions } from '../engine/record.ts';
+import type { ChildEnd } from './children.ts';
 import type { Lease } from './index.ts';
 import type { JobReports } from './reports.ts';
+import type { JobSteps } from './steps.ts';
 
 /**
  * A job that runs here: what its handler may do with it, and how to end it from outside. Its signal is made when somebody
@@ -19,18 +21,33 @@ export class RunningJob implements Lease {
   readonly handedBack: Promise<'handed back'>;
   handBack: () => void = () => undefined;
   #controller: AbortController | undefined;
+  readonly children: () => Promise<ChildEnd[]>;
+  readonly #openSteps: () => JobSteps;
+  #steps: JobSteps | undefined;
 
-  constructor(job: EngineJob<unknown, unknown, string>, queue: string, reports: JobReports) {
+  constructor(
+    job: EngineJob<unknown, unknown, string>,
+    queue: string,
+    held: { reports: JobReports; steps: () => JobSteps; children: () => Promise<ChildEnd[]> },
+  ) {
     this.id = job.id ?? '';
     this.type = job.name;
     this.queue = queue;
     this.attempt = job.attemptsStarted;
     this.input = job.data;
     this.timeoutMs = (job.opts as StoredOptions).timeoutMs;
-    this.reports = reports;
+    this.reports = held.reports;
+    this.#openSteps = held.steps;
+    this.children = held.children;
     this.handedBack = new Promise((resolve) => {
       this.handBack = () => resolve('handed back');
     });
+  }
+
+  /** Most jobs have none. */
+  get steps(): JobSteps {
+    this.#steps ??= this.#openSteps();
+    return this.#steps;
   }
 
   get signal(): AbortSignal {

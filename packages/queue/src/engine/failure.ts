@@ -11,6 +11,9 @@ export function encodeFailure({ code, message }: JobError): string {
 export function decodeFailure(reason: string): JobError {
   const [, code = '', message = ''] = /^([a-z_]+): ([\s\S]*)$/.exec(reason) ?? [];
   if (isErrorCode(code)) return { code, message };
+  // The engine's own sentence for a parent, with the child's key, which ends with its id.
+  const [, child] = /^child .*:([^: ]+) failed$/s.exec(reason) ?? [];
+  if (child) return { code: 'child_failed', message: `${child}, which this job needs, failed or was cancelled` };
   // The engine's own sentence, once a job's lease ran out more often than maxStalledCount allows.
   if (reason.includes('stalled more than'))
     return { code: 'lost_worker', message: 'workers that ran this job died too often' };

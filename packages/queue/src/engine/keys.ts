@@ -20,6 +20,10 @@ export interface QueueKeys {
   job(id: string): string;
   log(id: string): string;
   output(id: string): string;
+  /** What the job's finished steps gave, by their names. */
+  steps(id: string): string;
+  /** The lease: the token of the worker that holds the job. */
+  lock(id: string): string;
   /** What a command was answered, by a digest of who gave it and its id. */
   command(digest: string): string;
   /** Ids of the jobs with this label, scored by creation time. A colon ends the kind, so the value may be any text. */
@@ -50,6 +54,8 @@ export function queueKeys(prefix: string, queue: string): QueueKeys {
     job: (id) => base + id,
     log: (id) => `${base}${id}:logs`,
     output: (id) => `${base}${id}:output`,
+    steps: (id) => `${base}${id}:steps`,
+    lock: (id) => `${base}${id}:lock`,
     command: (digest) => `${base}command:${digest}`,
     label: (kind, value) => `${base}label:${kind}:${value}`,
     labelled: `${base}labelled`,

@@ -39,11 +39,29 @@ export function toJob(id: string, placement: Placement, record: JobRecord): Job 
     ...(options.tags && { tags: options.tags }),
     ...(options.batch && { batch: options.batch }),
     ...(options.tenant && { tenant: options.tenant }),
+    ...(record.parentKey && { parent: idOfKey(record.parentKey) }),
+    ...(record.children && { children: childLinks(record).map((child) => child.id) }),
     ...(record.pb && { worker: record.pb }),
     ...times(placement, record),
     ...(record.data && { input: JSON.parse(record.data) as unknown }),
     ...ending(placement, record),
   };
+}
+
+/** A child of a flow's job, as the parent's record names it: in a set, where the engine has them, they have no order. */
+export interface ChildLink {
+  id: string;
+  type: string;
+}
+
+export function childLinks({ children }: JobRecord): ChildLink[] {
+  if (!children) return [];
+  return (JSON.parse(children) as [string, string][]).map(([id, type]) => ({ id, type }));
+}
+
+/** The id of the job with this key: the engine names parents and children by their keys. An id has no colon. */
+export function idOfKey(key: string): string {
+  return key.slice(key.lastIndexOf(':') + 1);
 }
 
 function times({ place, score }: Placement, record: JobRecord) {

@@ -5,6 +5,7 @@ import { encodeFailure } from '../engine/failure.ts';
 import { queueKeys } from '../engine/keys.ts';
 import { COMMAND_KEPT_S, EVENTS_KEPT } from '../engine/limits.ts';
 import { withRedis } from '../engine/unavailable.ts';
+import { cancellingChildren } from './cancel-flow.ts';
 import { cancelWaiting } from './cancel-script.ts';
 
 /** What a control call did: `done` is false where the job was already as asked. */
@@ -13,7 +14,7 @@ export interface ControlOutcome {
 }
 
 /**
- * Ends a job that no worker runs yet. `by` stands in the job's record. With a command's id, which is `by`'s own, every repeat
+ * Ends a job that no worker runs yet, and with it the jobs that it waits for. `by` stands in the job's record. With a command's id, which is `by`'s own, every repeat
  * within a day is answered as the first was, also where that was a refusal, through whichever process. The id is remembered
  * in the job's queue.
  * @throws SpillwayError `job_not_found`, `job_active`, `job_final` (completed or failed), `command_id_reused`, `unavailable`
@@ -23,12 +24,12 @@ export type Cancel = (id: string, by: string, commandId?: string) => Promise<Con
 /** The one order that a status process gives; it needs nothing of the engine. */
 export function createCancel(setup: { redis: Redis; prefix: string; now?: () => number }): Cancel {
   const { redis, prefix, now = Date.now } = setup;
-  return async (id, by, commandId) => {
+  const cancelOne: Cancel = async (id, by, commandId) => {
     const queue = queueOf(id);
     if (!queue) throw notFound(id);
     const keys = queueKeys(prefix, queue);
     const reason = encodeFailure({ code: 'cancelled', message: `cancelled by ${by}` });
-    const lines = [keys.job(id), keys.wait, keys.prioritized, keys.delayed, keys.failed, keys.events];
+    const lines = [keys.job(id), keys.wait, keys.prioritized, keys.delayed, keys.failed, keys.events, keys.blocked];
     const args = [id, reason, now(), EVENTS_KEPT];
     const found = await withRedis(redis, () =>
       commandId === undefined
@@ -41,6 +42,7 @@ export function createCancel(setup: { redis: Redis; prefix: string; now?: () => 
     );
     return outcome(found, id);
   };
+  return cancellingChildren({ redis, prefix }, cancelOne);
 }
 
 function outcome(found: unknown, id: string): ControlOutcome {

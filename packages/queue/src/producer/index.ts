@@ -1,4 +1,4 @@
-import { type Job, type JobOptions, type JobType, queueOf, SpillwayError } from '@spillway/contracts';
+import { type FlowMember, type Job, type JobOptions, type JobType, queueOf, SpillwayError } from '@spillway/contracts';
 import type { JobsOptions } from 'bullmq';
 import { Job as EngineJob } from 'bullmq';
 import type { Redis } from 'ioredis';
@@ -10,8 +10,12 @@ import { openQueues, type QueueHandles } from '../engine/queue-handles.ts';
 import { storedOptions as readOptions, type StoredOptions } from '../engine/record.ts';
 import { withRedis } from '../engine/unavailable.ts';
 import { type ControlOutcome, createCancel, notFound } from './cancel.ts';
+import { addFlow, type FlowTree } from './flow.ts';
+import { assertRemovable, retryInFlow } from './flow-control.ts';
 import { createIds } from './ids.ts';
 import { createIntake, type Intake } from './intake.ts';
+
+export type { FlowTree } from './flow.ts';
 
 /** A job to be stored. The input must have passed the type's schema. */
 export interface Submission {
@@ -28,13 +32,18 @@ export interface Submission {
 export interface Producer {
   /** Stores one job. Resolves once Redis holds it. */
   submit(submission: Submission): Promise<Job>;
+  /** Stores a tree of jobs, children to run before their parents: all of it or nothing. All are jobs of one batch. */
+  submitFlow(tree: FlowTree, labels: { batch: string; tenant?: string | undefined }): Promise<FlowMember>;
   /** Makes the name of a new batch. */
   newBatch(): string;
-  /** Ends a job that no worker runs yet. @throws job_not_found, job_active, job_final (completed or failed). */
+  /** Ends a job that no worker runs yet, and with it the jobs that it waits for. @throws job_not_found, job_active, job_final (completed or failed). */
   cancel(id: string, by: string): Promise<ControlOutcome>;
-  /** Gives a failed or cancelled job all its attempts again. @throws job_not_found, job_final (completed). */
+  /**
+   * Gives a failed or cancelled job all its attempts again, and with it the children that failed it.
+   * @throws job_not_found, job_final (completed, or a child is gone), job_active (its parent runs without it).
+   */
   retry(id: string): Promise<ControlOutcome>;
-  /** Forgets a job that no worker runs. @throws job_not_found, job_active. */
+  /** Forgets a job that no worker runs. @throws job_not_found, job_active, not_finished (part of a flow that waits). */
   remove(id: string): Promise<void>;
   pause(queue: string): Promise<ControlOutcome>;
   resume(queue: string): Promise<ControlOutcome>;
@@ -52,11 +61,15 @@ export function createProducer(setup: {
   const newId = createIds();
   const intake = createIntake(redis, prefix);
   const cancel = createCancel({ redis, prefix, now });
+  const retryMember = async (id: string): Promise<ControlOutcome> =>
+    (await retryInFlow({ redis, prefix }, id, retryMember, now())) ?? retry(queues, id);
   return {
     newBatch: () => newId('batch', now()),
     submit: (submission) => withRedis(redis, () => submit({ redis, prefix, queues, intake, newId }, submission, now())),
+    submitFlow: (tree, labels) =>
+      withRedis(redis, () => addFlow({ redis, prefix, newId, toStored: storedOptions }, tree, labels, now())),
     cancel,
-    retry: (id) => withRedis(redis, () => retry(queues, id)),
+    retry: (id) => withRedis(redis, () => retryMember(id)),
     remove: (id) => withRedis(redis, () => remove(redis, prefix, queues, id)),
     pause: (queue) => withRedis(redis, () => setPaused(queues, queue, true)),
     resume: (queue) => withRedis(redis, () => setPaused(queues, queue, false)),
@@ -187,10 +200,11 @@ async function remove(redis: Redis, prefix: string, queues: QueueHandles, id: st
   const keys = queueKeys(prefix, queue);
   const [exists, options] = await Promise.all([redis.exists(keys.job(id)), redis.hget(keys.job(id), 'opts')]);
   if (exists === 0) throw notFound(id);
-  if ((await queues.get(queue).remove(id)) === 0) {
+  await assertRemovable({ redis, prefix }, id);
+  if ((await queues.get(queue).remove(id, { removeChildren: false })) === 0) {
     throw new SpillwayError('job_active', `expected a job that no worker runs, got ${id}, which is running`);
   }
-  const leftovers = redis.pipeline().del(keys.output(id));
+  const leftovers = redis.pipeline().del(keys.output(id), keys.steps(id));
   for (const label of targetsOf(readOptions({ opts: options ?? '{}' })))
     leftovers.zrem(keys.label(...labelParts(label)), id);
   await leftovers.exec();

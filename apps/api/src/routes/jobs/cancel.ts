@@ -6,7 +6,8 @@ import { JobParams, problems, scoped } from '../schema.ts';
 const schema = {
   operationId: 'cancelJob',
   summary: 'Cancel a job that waits',
-  description: 'A cancelled job never runs. `done` is false where it was cancelled already.',
+  description:
+    'A cancelled job never runs, nor do the jobs that it waits for, which are cancelled with it; a parent that needs it fails. `done` is false where it was cancelled already.',
   tags: ['jobs'],
   params: JobParams,
   response: {
