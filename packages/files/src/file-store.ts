@@ -23,6 +23,8 @@ export interface StoredFile {
 /** Large inputs and results. A file is readable only once it is stored whole; it never changes after that. */
 export interface FileStore {
   readonly maxBytes: number;
+  /** What another process opens the same store with. */
+  readonly config: FileStoreConfig;
   /**
    * Stores content under a new id, streamed: no more than a few megabytes of it are in memory at a time. The content type
    * is told by the first bytes and held against `about.contentType`, where given. A stream is read to its end, or destroyed.
@@ -69,6 +71,7 @@ export function openFileStore(config: FileStoreConfig): FileStore {
 
   return {
     maxBytes,
+    config,
     async save(content, about) {
       const intake = await takeIn(content, HEAD_BYTES, maxBytes);
       try {

@@ -1,5 +1,6 @@
 import { type JobOptions, NAME_MAX_LENGTH, QUEUE_NAME, TYPE_NAME } from '@spillway/contracts';
 import type { JobContext } from './context.ts';
+import { type Isolation, type IsolationKind, readIsolation } from './isolate/isolation.ts';
 import type { Infer, Schema } from './schema.ts';
 
 /** What a type's jobs get where neither the submitter nor the type says otherwise. */
@@ -21,6 +22,11 @@ export interface JobDefinition<I extends Schema, O extends Schema> extends JobDe
    * WORKER_CONCURRENCY where absent; the smallest one of a queue's types counts.
    */
   concurrency?: number;
+  /**
+   * Runs the handler in a thread or process of its own, which is killed when it does not end as it should: `thread` for
+   * work that uses a core, `process` for code that may crash or is not trusted. On the worker's own event loop where absent.
+   */
+  isolate?: IsolationKind | Isolation;
   input: I;
   /** Checked against what `run` returns, where given. */
   output?: O;
@@ -32,6 +38,8 @@ const DEFINED = Symbol.for('spillway.job');
 /** A definition that `defineJob` has checked; a worker loads exports of this shape and ignores all others. */
 export interface DefinedJob<I extends Schema = Schema, O extends Schema = Schema> extends JobDefinition<I, O> {
   readonly queue: string;
+  /** The file that it was loaded from, by which an isolate finds it. */
+  readonly file?: string;
   readonly [DEFINED]: true;
 }
 
@@ -51,6 +59,7 @@ export function defineJob<I extends Schema, O extends Schema = Schema>(
   const { concurrency = 1 } = definition;
   if (!Number.isInteger(concurrency) || concurrency < 1)
     throw new TypeError(`${type}: expected concurrency to be a whole number from 1 on, got ${concurrency}`);
+  readIsolation(type, definition.isolate);
   if (typeof definition.run !== 'function')
     throw new TypeError(`${type}: expected run to be a function, got ${typeof definition.run}`);
   return { ...definition, queue, [DEFINED]: true };

@@ -6,6 +6,7 @@ import { type Consumer, createConsumer, makeWorkerId } from '@spillway/queue/con
 import { BEAT_MS, createRegistry } from '@spillway/queue/registry';
 import { beat, type Config, ConfigError, type Logger, VERSION } from '@spillway/runtime';
 import type { DefinedJob } from './define-job.ts';
+import { createIsolates } from './isolate/pool.ts';
 import { type LoadedJob, loadJob } from './job-type.ts';
 import { runJob } from './run-job.ts';
 
@@ -23,6 +24,8 @@ export interface HostSetup {
   files: FileStore;
   config: Config;
   logger: Logger;
+  /** How long a lease lasts without renewal; 10 s. */
+  leaseMs?: number;
 }
 
 /**
@@ -30,7 +33,7 @@ export interface HostSetup {
  * takes, because a worker has nothing better to do.
  * @throws TypeError for a schema that cannot be used, ConfigError where WORKER_QUEUES names a queue that no type is on.
  */
-export async function startWorker({ jobs, files, config, logger }: HostSetup): Promise<WorkerHost> {
+export async function startWorker({ jobs, files, config, logger, leaseMs }: HostSetup): Promise<WorkerHost> {
   const id = makeWorkerId();
   const loaded = new Map(jobs.map((job) => [job.type, loadJob(job)]));
   const queues = chooseQueues([...loaded.values()], config);
@@ -39,7 +42,8 @@ export async function startWorker({ jobs, files, config, logger }: HostSetup): P
   const registry = createRegistry({ redis, prefix: config.prefix });
   await registry.publish([...loaded.values()].map(({ published }) => published));
 
-  const setup = { jobs: loaded, files, logger, resultLimitBytes: config.resultLimitBytes };
+  const isolates = createIsolates({ config, files: files.config, concurrency: queues });
+  const setup = { jobs: loaded, files, logger, resultLimitBytes: config.resultLimitBytes, isolates };
   const consumers = [...queues].map(([queue, concurrency]) =>
     createConsumer({
       queue,
@@ -49,6 +53,7 @@ export async function startWorker({ jobs, files, config, logger }: HostSetup): P
       concurrency,
       run: (lease) => runJob(lease, setup),
       onError,
+      ...(leaseMs && { leaseMs }),
     }),
   );
   await Promise.all(consumers.map((consumer) => consumer.ready()));
@@ -61,6 +66,7 @@ export async function startWorker({ jobs, files, config, logger }: HostSetup): P
     stopBeating();
     stopHealth();
     await Promise.all(consumers.map((consumer) => consumer.stop(config.workerStopMs)));
+    await isolates.stop();
     if (redis.status === 'ready') await registry.leave(id);
     await closeRedis(redis);
   };

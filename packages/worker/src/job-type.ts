@@ -1,6 +1,7 @@
 import { JobOptions, type JobType } from '@spillway/contracts';
 import { compileSchema, type Validate } from '@spillway/runtime';
 import type { DefinedJob } from './define-job.ts';
+import { type Isolation, readIsolation } from './isolate/isolation.ts';
 import { isStandardSchema, type Schema, type StandardIssue, type StandardSchema, toJsonSchema } from './schema.ts';
 
 /** A job type that is ready to run: its published form, and its schemas compiled. */
@@ -13,6 +14,10 @@ export interface LoadedJob {
   timeoutMs: number;
   /** Most jobs of its queue at once in one process, where the type says so. */
   concurrency: number | undefined;
+  /** Where its handler runs, if not on the worker's own event loop. */
+  isolation: Isolation | undefined;
+  /** The job file, where it was loaded from one. */
+  file: string | undefined;
 }
 
 type Parsed = { input: unknown } | { problem: string };
@@ -42,6 +47,8 @@ export function loadJob(job: DefinedJob): LoadedJob {
     checkOutput: output && compile(output, `${job.type} output`),
     timeoutMs: timeoutMs ?? DEFAULT_TIMEOUT_MS,
     concurrency: job.concurrency,
+    isolation: readIsolation(job.type, job.isolate),
+    file: job.file,
   };
 }
 

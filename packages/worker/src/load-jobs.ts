@@ -23,7 +23,7 @@ export async function loadJobs(paths: readonly string[]): Promise<DefinedJob[]> 
       found.set(job.type, { job, file });
     }
   }
-  return [...found.values()].map(({ job }) => job);
+  return [...found.values()].map(({ job, file }) => ({ ...job, file }));
 }
 
 async function listFiles(path: string): Promise<string[]> {
@@ -41,7 +41,8 @@ async function listFiles(path: string): Promise<string[]> {
     .map((name) => join(absolute, name));
 }
 
-async function loadFile(file: string): Promise<DefinedJob[]> {
+/** The jobs that one file exports. @throws ConfigError naming the file where it cannot be loaded. */
+export async function loadFile(file: string): Promise<DefinedJob[]> {
   try {
     const module: Record<string, unknown> = await importFile(file);
     return Object.values(module).filter(isDefinedJob);

@@ -4,6 +4,7 @@ import type { FileStore } from '@spillway/files';
 import type { Lease, Outcome } from '@spillway/queue/consumer';
 import type { Logger } from '@spillway/runtime';
 import type { JobContext } from './context.ts';
+import type { Isolates } from './isolate/pool.ts';
 import type { LoadedJob } from './job-type.ts';
 import { createStep } from './step.ts';
 import { UnrecoverableJobError } from './unrecoverable.ts';
@@ -14,6 +15,8 @@ export interface RunSetup {
   files: FileStore;
   logger: Logger;
   resultLimitBytes: number;
+  /** Where isolated types run. Absent in an isolate, which runs what it is given. */
+  isolates?: Isolates | undefined;
 }
 
 /** Runs one leased job to its outcome. Never throws: whatever a handler does ends as an outcome that says so. */
@@ -40,10 +43,12 @@ function once<T>(make: () => T): () => T {
   };
 }
 
-async function attempt(lease: Lease, setup: RunSetup, logger: () => Logger): Promise<Outcome> {
+/** Runs one attempt, and says nothing about it. Never throws. */
+export async function attempt(lease: Lease, setup: RunSetup, logger: () => Logger): Promise<Outcome> {
   const job = setup.jobs.get(lease.type);
   if (!job)
     return failed('unknown_type', `expected a type that this worker has, got ${JSON.stringify(lease.type)}`, true);
+  if (job.isolation && setup.isolates) return performIsolated(job, lease, setup.isolates, setup.resultLimitBytes);
   const parsed = await job.parseInput(lease.input);
   if ('problem' in parsed) return failed('invalid_input', parsed.problem, false);
   return perform(job, lease, parsed.input, setup, logger);
@@ -63,6 +68,19 @@ async function perform(
     return result === EXCEEDED ? deadline.outcome() : settle(result, job, setup.resultLimitBytes);
   } catch (thrown) {
     return deadline.passed() ? deadline.outcome() : classify(thrown);
+  } finally {
+    deadline.clear();
+  }
+}
+
+/** In the isolate the input is checked and the handler run, by this same pipeline. Time is kept here, where no handler can stop it. */
+async function performIsolated(job: LoadedJob, lease: Lease, isolates: Isolates, limitBytes: number): Promise<Outcome> {
+  const deadline = startDeadline(lease.timeoutMs ?? job.timeoutMs, lease);
+  try {
+    const outcome = await isolates.run(job, lease, deadline.signal());
+    if (deadline.passed()) return deadline.outcome();
+    // An isolate may be in the hands of code that nobody trusts.
+    return outcome.kind === 'completed' ? settle(outcome.result, job, limitBytes) : outcome;
   } finally {
     deadline.clear();
   }

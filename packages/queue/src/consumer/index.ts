@@ -62,6 +62,8 @@ export interface ConsumerSetup {
   /** Must not throw; an outcome says everything. */
   run: (lease: Lease) => Promise<Outcome>;
   onError: (error: Error) => void;
+  /** How long a lease lasts without renewal; 10 s. */
+  leaseMs?: number;
 }
 
 /**
@@ -69,7 +71,6 @@ export interface ConsumerSetup {
  * engine's defaults of 30 s each, which measured 60 s from kill to second start. Leases are renewed every 5 s.
  */
 const LEASE_MS = 10_000;
-const STALLED_CHECK_MS = 5000;
 /** Pause before the engine asks Redis again after it was away; its default of 15 s would outlast the lease. */
 const RETRY_MS = 1000;
 /** How often a job may lose its worker before it counts as the job's fault; a lost reply costs one too. */
@@ -83,7 +84,7 @@ export function makeWorkerId(): string {
 }
 
 export function createConsumer(setup: ConsumerSetup): Consumer {
-  const { queue, redis, prefix, onError } = setup;
+  const { queue, redis, prefix, onError, leaseMs = LEASE_MS } = setup;
   const keys = queueKeys(prefix, queue);
   const running = new Map<string, RunningJob>();
   const loseLease = (id: string) => running.get(id)?.abort('lease lost');
@@ -118,8 +119,8 @@ export function createConsumer(setup: ConsumerSetup): Consumer {
     prefix,
     name: setup.workerId,
     concurrency: setup.concurrency,
-    lockDuration: LEASE_MS,
-    stalledInterval: STALLED_CHECK_MS,
+    lockDuration: leaseMs,
+    stalledInterval: leaseMs / 2,
     maxStalledCount: MAX_LOST_WORKERS,
     runRetryDelay: RETRY_MS,
   });

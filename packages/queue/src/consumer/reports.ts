@@ -1,17 +1,11 @@
 import type { Progress } from '@spillway/contracts';
 import type { Redis } from 'ioredis';
 import type { QueueKeys } from '../engine/keys.ts';
-import {
-  EVENTS_KEPT,
-  LOG_LINE_MAX,
-  LOG_LINES_KEPT,
-  OUTPUT_CHUNK_MAX,
-  OUTPUT_CHUNKS_KEPT,
-  OUTPUT_TTL_S,
-} from '../engine/limits.ts';
+import { EVENTS_KEPT, LOG_LINE_MAX, LOG_LINES_KEPT, OUTPUT_CHUNKS_KEPT, OUTPUT_TTL_S } from '../engine/limits.ts';
 import type { Script } from '../engine/script.ts';
 import { isPassing } from '../engine/unavailable.ts';
 import { Backlog } from './backlog.ts';
+import { encodeChunk } from './chunk.ts';
 import { writeReports } from './report-script.ts';
 
 /**
@@ -263,17 +257,6 @@ function cutLine(line: string): string {
 
 function wellFormed(text: string): string {
   return text.replace(/\p{Surrogate}/gu, '\ufffd');
-}
-
-function encodeChunk(chunk: unknown): string {
-  const text: string | undefined = JSON.stringify(chunk);
-  if (text === undefined) throw new TypeError(`output: expected something that JSON can hold, got ${typeof chunk}`);
-  if (text.length > OUTPUT_CHUNK_MAX) {
-    throw new RangeError(
-      `output: expected at most ${OUTPUT_CHUNK_MAX} characters of JSON, got ${text.length}; save it as a file and emit its reference`,
-    );
-  }
-  return text;
 }
 
 function pause(ms: number): Promise<void> {
