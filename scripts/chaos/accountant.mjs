@@ -83,7 +83,7 @@ function findEndedTwice({ trails, jobs }) {
 /** Chunks of one run stand before and after one of another: both held the lease. @param {History} history */
 function findConcurrentHolders({ trails }) {
   return findInTrails(trails, (trail) => {
-    const runs = trail.flatMap((happening) => ('chunk' in happening ? [happening.chunk] : []));
+    const runs = untilEnd(trail).flatMap((happening) => ('chunk' in happening ? [happening.chunk] : []));
     const back = runs.find((run, index) => runs.indexOf(run) < index);
     return back && `${back} among ${runs.join(', ')}`;
   });
@@ -200,6 +200,12 @@ function recoveryOf(marks, { pid, at }) {
   if (last?.phase !== 'start') return undefined;
   const next = marks.find(({ phase, run, at: when }) => phase === 'start' && run !== last.run && when >= at);
   return next && next.at - at;
+}
+
+/** @param {Happening[]} trail */
+function untilEnd(trail) {
+  const end = trail.findIndex((happening) => 'end' in happening);
+  return end < 0 ? trail : trail.slice(0, end);
 }
 
 /**

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connectTo } from '../redis/resp.mjs';
 import { say } from '../say.mjs';
@@ -27,6 +28,7 @@ const MAKE = {
  */
 export async function makeFaults(plan, cast, stop) {
   const startedAt = Date.now();
+  setMaxListeners(0, stop); // every fault that is still to come listens
   return Promise.all(
     plan.map(async (fault) => {
       await sleep(Math.max(0, startedAt + fault.atMs - Date.now()), undefined, { signal: stop });

@@ -8,7 +8,7 @@ import { callUntilAnswered } from './load/call.mjs';
 /** @typedef {import('./accountant.mjs').Ended} Ended */
 
 const LOOK_MS = 250;
-const PAGE = 200;
+const PAGE = 100;
 const AT_ONCE = 20;
 
 /**
@@ -55,8 +55,9 @@ export async function readJobs(url, ids) {
   /** @type {Map<string, Ended>} */
   const jobs = new Map();
   for (let cursor = ''; ; ) {
-    const { body } = await callUntilAnswered(`${url}/v1/jobs?queue=chaos&limit=${PAGE}${cursor}`, {});
-    for (const { id, state, error } of body.jobs ?? []) jobs.set(id, { state, error });
+    const { status, body } = await callUntilAnswered(`${url}/v1/jobs?queue=chaos&limit=${PAGE}${cursor}`, {});
+    if (status !== 200) throw new Error(`expected the list of jobs in the end, got ${status}: ${JSON.stringify(body)}`);
+    for (const { id, state, error } of body.jobs) jobs.set(id, { state, error });
     if (!body.next) break;
     cursor = `&cursor=${encodeURIComponent(body.next)}`;
   }
@@ -70,5 +71,6 @@ export async function readJobs(url, ids) {
 /** @param {string} url @param {string} id @param {Map<string, Ended>} jobs */
 async function readJob(url, id, jobs) {
   const { status, body } = await callUntilAnswered(`${url}/v1/jobs/${id}`, {});
+  if (status === 0) throw new Error(`expected job ${id} in the end, got no answer: ${body.code}`);
   jobs.set(id, status === 200 ? { state: body.state, error: body.error } : { state: `HTTP ${status}` });
 }

@@ -53,7 +53,8 @@ export function planFaults({ seed, seconds, everyMs, kinds, targets }) {
     if (bag.length === 0) bag = shuffled(random, kinds);
     const free = (/** @type {FaultKind} */ kind) =>
       targets[FAULT_KINDS[kind].role].filter((name) => (busyUntil.get(name) ?? 0) <= atMs);
-    const kind = bag.find((one) => free(one).length > 0);
+    const isFree = (/** @type {FaultKind} */ kind) => free(kind).length > 0;
+    const kind = bag.find(isFree) ?? shuffled(random, kinds).find(isFree);
     if (!kind) continue;
     bag = bag.filter((one) => one !== kind);
     const target = pick(random, free(kind));
