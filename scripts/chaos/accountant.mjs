@@ -1,0 +1,228 @@
+// Holds what was accepted against what happened. Pure: it judges histories, fabricated ones as well.
+import { percentile } from './percentile.mjs';
+
+/** @typedef {import('./event-tail.mjs').Happening} Happening */
+/** An answer with which a job was accepted. @typedef {{ key: string, id: string, kind: string }} Acceptance */
+/** What a handler wrote down outside of Redis. @typedef {{ job: string, key: string, run: string, phase: 'start' | 'effect' | 'fail', at: number }} Mark */
+/** A job as the API shows it in the end. @typedef {{ state: string, error?: { code: string } }} Ended */
+
+/**
+ * @typedef {object} History
+ * @property {Acceptance[]} accepted
+ * @property {{ id: string, state?: string }[]} cancels what cancels were answered
+ * @property {Mark[]} marks in the order of time
+ * @property {ReadonlyMap<string, Happening[]>} trails by job, from the event stream
+ * @property {ReadonlyMap<string, Ended>} jobs by id, over the API
+ * @property {{ id: string, state?: string, run?: string, trouble?: string }[]} watched
+ * @property {{ pid: number, at: number }[]} kills of workers
+ */
+
+/** @typedef {{ job: string, what: string }} Finding */
+
+const FINAL = ['completed', 'failed', 'cancelled'];
+/** Starts of which a job may lose the worker before it counts as the job's own fault. */
+const STARTS_BEFORE_LOST = 3;
+
+/** Every promise, and what breaks it. @type {{ key: string, title: string, find: (history: History) => Finding[] }[]} */
+export const PROMISES = [
+  { key: 'lost', title: 'lost', find: findLost },
+  { key: 'endedTwice', title: 'ended twice', find: findEndedTwice },
+  { key: 'concurrentHolders', title: 'concurrent holders', find: findConcurrentHolders },
+  { key: 'zombieWrites', title: 'zombie writes visible', find: findZombieWrites },
+  { key: 'duplicates', title: 'duplicate jobs', find: findDuplicates },
+  { key: 'endsWithoutEffect', title: 'completed without effect', find: findEndsWithoutEffect },
+  { key: 'wronglyFailed', title: 'failed without reason', find: findWronglyFailed },
+  { key: 'brokenCancels', title: 'cancelled, but ended otherwise', find: findBrokenCancels },
+  { key: 'missedEnds', title: 'watchers that missed an end', find: findMissedEnds },
+];
+
+/**
+ * @param {History} history
+ * @returns {{ counts: Record<'accepted' | 'completed' | 'failed' | 'cancelled' | 'watched' | 'repeatedEffects', number>, broken: Record<string, Finding[]>, recovery: Recovery }}
+ */
+export function judge(history) {
+  const states = [...new Set(history.accepted.map(({ id }) => id))].map((id) => history.jobs.get(id)?.state);
+  const count = (/** @type {string} */ state) => states.filter((one) => one === state).length;
+  return {
+    counts: {
+      accepted: states.length,
+      completed: count('completed'),
+      failed: count('failed'),
+      cancelled: count('cancelled'),
+      watched: history.watched.length,
+      repeatedEffects: countRepeatedEffects(history),
+    },
+    broken: Object.fromEntries(PROMISES.map(({ key, find }) => [key, find(history)])),
+    recovery: measureRecovery(history),
+  };
+}
+
+/** Accepted, and not at an end when all had time to come to one. @param {History} history */
+function findLost({ accepted, jobs }) {
+  const ids = new Set(accepted.map(({ id }) => id));
+  return [...ids].flatMap((job) => {
+    const state = jobs.get(job)?.state ?? 'unknown to the API';
+    return FINAL.includes(state) ? [] : [{ job, what: state }];
+  });
+}
+
+/** Nothing is retried by hand in these runs, so nothing may follow an end: no second one, no start. @param {History} history */
+function findEndedTwice({ trails, jobs }) {
+  return findInTrails(trails, (trail, job) => {
+    const first = trail.findIndex((happening) => 'end' in happening);
+    const later = trail.slice(first + 1).find((happening) => !('chunk' in happening));
+    if (first < 0) return undefined;
+    if (later) return `${describe(trail[first])}, then ${describe(later)}`;
+    const told = trail[first];
+    const now = jobs.get(job)?.state;
+    if (!told || !('end' in told) || !now || !FINAL.includes(now)) return undefined;
+    return (told.end === 'completed') === (now === 'completed') ? undefined : `told as ${told.end}, kept as ${now}`;
+  });
+}
+
+/** Chunks of one run stand before and after one of another: both held the lease. @param {History} history */
+function findConcurrentHolders({ trails }) {
+  return findInTrails(trails, (trail) => {
+    const runs = untilEnd(trail).flatMap((happening) => ('chunk' in happening ? [happening.chunk] : []));
+    const back = runs.find((run, index) => runs.indexOf(run) < index);
+    return back && `${back} among ${runs.join(', ')}`;
+  });
+}
+
+/**
+ * What a run that no longer held the lease said, and somebody could see: a chunk behind the end, a chunk behind one of a
+ * run that began later, or a result of a run that was not the last one to hold the lease.
+ * @param {History} history
+ */
+function findZombieWrites({ trails, marks }) {
+  const beganAt = new Map(marks.flatMap(({ run, phase, at }) => (phase === 'start' ? [[run, at]] : [])));
+  const began = (/** @type {string} */ run) => beganAt.get(run) ?? 0;
+  return findInTrails(trails, (trail) => {
+    const end = trail.findIndex((happening) => 'end' in happening);
+    const late = end < 0 ? undefined : trail.slice(end + 1).find((happening) => 'chunk' in happening);
+    if (late) return `${describe(late)} wrote after the end`;
+    const runs = trail.flatMap((happening) => runOf(happening) ?? []);
+    const stale = runs.findIndex((run, index) => index > 0 && began(run) < began(runs[index - 1] ?? ''));
+    return stale < 0 ? undefined : `${runs[stale]} wrote after ${runs[stale - 1]}, which began later`;
+  });
+}
+
+/** Who said it, where that is known. @param {Happening} happening @returns {string | undefined} */
+function runOf(happening) {
+  if ('chunk' in happening) return happening.chunk;
+  return 'end' in happening ? happening.run : undefined;
+}
+
+/** Two jobs for one key, told to a client or only seen by a handler. @param {History} history */
+function findDuplicates({ accepted, marks }) {
+  /** @type {Map<string, Set<string>>} */
+  const idsOfKey = new Map();
+  const add = (/** @type {string} */ key, /** @type {string} */ id) =>
+    idsOfKey.set(key, (idsOfKey.get(key) ?? new Set()).add(id));
+  for (const { key, id } of accepted) add(key, id);
+  for (const { key, job } of marks) add(key, job);
+  return [...idsOfKey].flatMap(([key, ids]) =>
+    [...ids].slice(1).map((job) => ({ job, what: `a further job for ${key}` })),
+  );
+}
+
+/** Completed, and no handler ever came to its end. @param {History} history */
+function findEndsWithoutEffect({ jobs, marks }) {
+  const done = new Set(marks.flatMap(({ job, phase }) => (phase === 'effect' ? [job] : [])));
+  return [...jobs].flatMap(([job, { state }]) =>
+    state === 'completed' && !done.has(job) ? [{ job, what: 'no handler came to its end' }] : [],
+  );
+}
+
+/** Failed, though its handler never said so often enough, and its workers were not lost again and again. @param {History} history */
+function findWronglyFailed({ accepted, jobs, marks }) {
+  const starts = new Map();
+  for (const { job, phase } of marks) if (phase === 'start') starts.set(job, (starts.get(job) ?? 0) + 1);
+  const seen = new Set();
+  return accepted.flatMap(({ id, kind }) => {
+    const { state, error } = jobs.get(id) ?? {};
+    if (state !== 'failed' || kind === 'failing' || seen.has(id)) return [];
+    seen.add(id);
+    if (error?.code === 'lost_worker' && starts.get(id) > STARTS_BEFORE_LOST) return [];
+    return [{ job: id, what: `${kind}: ${JSON.stringify(error)} after ${starts.get(id) ?? 0} starts` }];
+  });
+}
+
+/** @param {History} history */
+function findBrokenCancels({ cancels, jobs }) {
+  return cancels.flatMap(({ id, state }) => {
+    const now = jobs.get(id)?.state;
+    return state === 'cancelled' && now !== 'cancelled' ? [{ job: id, what: `ended as ${now}` }] : [];
+  });
+}
+
+/** @param {History} history */
+function findMissedEnds({ watched, jobs }) {
+  return watched.flatMap(({ id, state, trouble }) => {
+    const now = jobs.get(id)?.state;
+    return state === now ? [] : [{ job: id, what: `saw ${state ?? trouble ?? 'no end'}, but it is ${now}` }];
+  });
+}
+
+/** At least once is what is promised for effects outside of Redis: how often it was more. @param {History} history */
+function countRepeatedEffects({ marks }) {
+  const effects = marks.filter(({ phase }) => phase === 'effect').map(({ job }) => job);
+  return effects.length - new Set(effects).size;
+}
+
+/** @typedef {{ jobs: number, p50Ms: number | undefined, p99Ms: number | undefined, maxMs: number | undefined }} Recovery */
+
+/**
+ * From the kill of a worker to the next start of each job that it was running.
+ * @param {History} history
+ * @returns {Recovery}
+ */
+function measureRecovery({ marks, kills }) {
+  /** @type {Map<string, Mark[]>} */
+  const byJob = new Map();
+  for (const mark of marks) {
+    const known = byJob.get(mark.job);
+    if (known) known.push(mark);
+    else byJob.set(mark.job, [mark]);
+  }
+  const times = [...byJob.values()].flatMap((ofJob) => kills.flatMap((kill) => recoveryOf(ofJob, kill) ?? []));
+  return {
+    jobs: times.length,
+    p50Ms: percentile(times, 0.5),
+    p99Ms: percentile(times, 0.99),
+    maxMs: percentile(times, 1),
+  };
+}
+
+/** @param {Mark[]} marks of one job @param {{ pid: number, at: number }} kill @returns {number | undefined} */
+function recoveryOf(marks, { pid, at }) {
+  const last = marks.findLast(({ run, at: when }) => run.startsWith(`${pid}.`) && when <= at);
+  if (last?.phase !== 'start') return undefined;
+  const next = marks.find(({ phase, run, at: when }) => phase === 'start' && run !== last.run && when >= at);
+  return next && next.at - at;
+}
+
+/** @param {Happening[]} trail */
+function untilEnd(trail) {
+  const end = trail.findIndex((happening) => 'end' in happening);
+  return end < 0 ? trail : trail.slice(0, end);
+}
+
+/**
+ * @param {ReadonlyMap<string, Happening[]>} trails
+ * @param {(trail: Happening[], job: string) => string | undefined} look
+ * @returns {Finding[]}
+ */
+function findInTrails(trails, look) {
+  return [...trails].flatMap(([job, trail]) => {
+    const what = look(trail, job);
+    return what ? [{ job, what }] : [];
+  });
+}
+
+/** @param {Happening | undefined} happening */
+function describe(happening) {
+  if (!happening) return 'nothing';
+  if ('end' in happening) return `${happening.end}${happening.run ? ` by ${happening.run}` : ''}`;
+  return 'after' in happening ? happening.after : happening.chunk;
+}

@@ -1,0 +1,76 @@
+// Gathers what the accountant looks at, once all is quiet again.
+import { createReadStream, readdirSync } from 'node:fs';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { callUntilAnswered } from './load/call.mjs';
+
+/** @typedef {import('./accountant.mjs').Ended} Ended */
+
+const LOOK_MS = 250;
+const PAGE = 100;
+const AT_ONCE = 20;
+
+/**
+ * Waits until the ends of all jobs were told, for as long as `withinMs`. What was not told in time is asked for later.
+ * @param {string[]} ids
+ * @param {import('./event-tail.mjs').EventTail} tail
+ * @param {number} withinMs
+ * @param {AbortSignal} stop
+ * @returns {Promise<number>} how many had not ended when the time was over
+ */
+export async function untilDrained(ids, tail, withinMs, stop) {
+  const deadline = Date.now() + withinMs;
+  let open = ids;
+  for (;;) {
+    open = open.filter((id) => !tail.hasEnded(id));
+    if (open.length === 0 || Date.now() > deadline) return open.length;
+    await sleep(LOOK_MS, undefined, { signal: stop });
+  }
+}
+
+/** @param {string[]} files of JSON lines @returns {Promise<any[]>} */
+export async function readLines(files) {
+  const lines = [];
+  for (const file of files) {
+    for await (const line of createInterface({ input: createReadStream(file) })) lines.push(JSON.parse(line));
+  }
+  return lines;
+}
+
+/** What all handlers wrote down, in the order of time. @param {string} folder @returns {Promise<import('./accountant.mjs').Mark[]>} */
+export async function readMarks(folder) {
+  const files = readdirSync(folder).filter((name) => name.startsWith('marks-'));
+  const marks = await readLines(files.map((name) => path.join(folder, name)));
+  return marks.sort((a, b) => a.at - b.at);
+}
+
+/**
+ * Every job as the API shows it: the list first, and by itself what the list does not have.
+ * @param {string} url
+ * @param {string[]} ids
+ * @returns {Promise<Map<string, Ended>>}
+ */
+export async function readJobs(url, ids) {
+  /** @type {Map<string, Ended>} */
+  const jobs = new Map();
+  for (let cursor = ''; ; ) {
+    const { status, body } = await callUntilAnswered(`${url}/v1/jobs?queue=chaos&limit=${PAGE}${cursor}`, {});
+    if (status !== 200) throw new Error(`expected the list of jobs in the end, got ${status}: ${JSON.stringify(body)}`);
+    for (const { id, state, error } of body.jobs) jobs.set(id, { state, error });
+    if (!body.next) break;
+    cursor = `&cursor=${encodeURIComponent(body.next)}`;
+  }
+  const missing = ids.filter((id) => !jobs.has(id));
+  for (let from = 0; from < missing.length; from += AT_ONCE) {
+    await Promise.all(missing.slice(from, from + AT_ONCE).map((id) => readJob(url, id, jobs)));
+  }
+  return jobs;
+}
+
+/** @param {string} url @param {string} id @param {Map<string, Ended>} jobs */
+async function readJob(url, id, jobs) {
+  const { status, body } = await callUntilAnswered(`${url}/v1/jobs/${id}`, {});
+  if (status === 0) throw new Error(`expected job ${id} in the end, got no answer: ${body.code}`);
+  jobs.set(id, status === 200 ? { state: body.state, error: body.error } : { state: `HTTP ${status}` });
+}
