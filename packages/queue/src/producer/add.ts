@@ -3,9 +3,10 @@ import type { Redis } from 'ioredis';
 import { queueKeys } from '../engine/keys.ts';
 import { EVENTS_KEPT } from '../engine/limits.ts';
 import type { EngineQueue, QueueHandles } from '../engine/queue-handles.ts';
+import type { StoredOptions } from '../engine/record.ts';
 import { ADD_SCRIPTS } from './add-script.ts';
 import type { Claim } from './claims.ts';
-import type { StoredDedupe } from './dedupe.ts';
+import type { DedupeBy } from './dedupe.ts';
 
 export interface Addition {
   id: string;
@@ -13,13 +14,13 @@ export interface Addition {
   type: string;
   /** The input as JSON. */
   data: string;
-  stored: JobsOptions;
+  stored: JobsOptions & StoredOptions;
   /** Milliseconds since the epoch. */
   timestamp: number;
   /** JSON; absent where the job has none. */
   labels: string | undefined;
   claim: Claim | undefined;
-  dedupe: StoredDedupe | undefined;
+  dedupe: DedupeBy | undefined;
 }
 
 /**
@@ -40,7 +41,7 @@ export async function addToLine(
   if (claim) touched.push(keys.submitted(claim.digest));
   const delayS = Math.ceil((stored.delay ?? 0) / 1000);
   const own = [keys.base, EVENTS_KEPT, id, type, timestamp, labels, delayS];
-  const standing = [dedupe?.engine.id ?? '', dedupe?.mode ?? '', claim?.keptS ?? 0];
+  const standing = [dedupe?.id ?? '', dedupe?.mode ?? '', claim?.keptS ?? 0];
   return String(await run(redis, touched, [...args.slice(engineKeys), ...own, ...standing]));
 }
 

@@ -2,13 +2,16 @@ import { createHash } from 'node:crypto';
 import { type Dedupe, SpillwayError } from '@spillway/contracts';
 import type { DeduplicationOptions } from 'bullmq';
 
-/** How a job is kept from being doubled, as it is stored. */
-export interface StoredDedupe {
+/** By what a job is told from others, and what happens where one stands. */
+export interface DedupeBy {
+  id: string;
   mode: NonNullable<Dedupe['mode']>;
+}
+
+export interface ReadDedupe {
+  by: DedupeBy;
   /** Stored with the job: the engine lets go of the key when the job ends, and starts the one that was kept. */
-  engine: DeduplicationOptions;
-  /** Debounced jobs wait for as long as others may still come. */
-  delayMs?: number;
+  stored: { deduplication: DeduplicationOptions; delay?: number };
 }
 
 /**
@@ -18,18 +21,18 @@ export interface StoredDedupe {
 export function readDedupe(
   { key, mode = 'simple', ttlMs }: Dedupe,
   { type, tenant = '', delayMs = 0 }: { type: string; tenant: string | undefined; delayMs: number | undefined },
-): StoredDedupe {
+): ReadDedupe {
   // 128 bits: the text is stored with each job, and may be a secret of the tenant's.
   const id = createHash('sha256').update(`${tenant}\0${type}\0${key}`).digest('base64url').slice(0, 22);
   switch (mode) {
     case 'simple':
       refuse('ttlMs', ttlMs, `none with mode ${mode}, which lasts until the job has ended`);
-      return { mode, engine: { id } };
+      return { by: { id, mode }, stored: { deduplication: { id } } };
     case 'keep-last':
       refuse('ttlMs', ttlMs, `none with mode ${mode}, which lasts until the job has ended`);
-      return { mode, engine: { id, keepLastIfActive: true } };
+      return { by: { id, mode }, stored: { deduplication: { id, keepLastIfActive: true } } };
     case 'throttle':
-      return { mode, engine: { id, ttl: needed(ttlMs, mode) } };
+      return { by: { id, mode }, stored: { deduplication: { id, ttl: needed(ttlMs, mode) } } };
     case 'debounce': {
       const ttl = needed(ttlMs, mode);
       if (delayMs > 0)
@@ -37,7 +40,8 @@ export function readDedupe(
           '/options/delayMs',
           `expected none beside dedupe.mode debounce, which delays by ttlMs, got ${delayMs}`,
         );
-      return { mode, engine: { id, ttl, extend: true, reschedule: true }, delayMs: ttl };
+      // Debounced jobs wait for as long as others may still come.
+      return { by: { id, mode }, stored: { deduplication: { id, ttl, extend: true, reschedule: true }, delay: ttl } };
     }
   }
 }

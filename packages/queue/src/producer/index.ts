@@ -9,7 +9,7 @@ import { openQueues, type QueueHandles } from '../engine/queue-handles.ts';
 import { storedOptions as readOptions, type StoredOptions } from '../engine/record.ts';
 import { NO_WINDOW, takeSnapshot } from '../engine/snapshot.ts';
 import { withRedis } from '../engine/unavailable.ts';
-import { addToLine } from './add.ts';
+import { type Addition, addToLine } from './add.ts';
 import { type ControlOutcome, createCancel, notFound } from './cancel.ts';
 import { type BatchClaim, type Claim, type Claims, createClaims, type KeyUse } from './claims.ts';
 import { readDedupe } from './dedupe.ts';
@@ -98,30 +98,15 @@ export function createProducer(setup: {
 }
 
 async function submit(line: Line, submission: Submission, now: number): Promise<SubmittedJob> {
-  const { type, input = {}, options = {}, tenant, batch } = submission;
+  const { type, input = {}, options = {}, batch, tenant } = submission;
   const claim = submission.idempotencyKey === undefined ? submission.claim : await claimJob(line, submission, now);
-  const id = claim?.id ?? line.newId(type.queue, now);
-  // A claim that was made earlier says when, and in which queue.
-  const timestamp = claim ? timeOf(id) : now;
-  const queue = (claim && queueOf(id)) ?? type.queue;
+  const origin = claim ? originOf(claim) : { id: line.newId(type.queue, now), queue: type.queue, timestamp: now };
   const stored = storedOptions(type, options, { batch, tenant });
-  const data = JSON.stringify(input);
-  const labelled = labelsOf(stored);
-  const labels = labelled && JSON.stringify(labelled);
-  const wanted = options.dedupe ?? type.defaults.dedupe;
-  const dedupe = wanted && readDedupe(wanted, { type: type.type, tenant, delayMs: stored.delay });
-  if (dedupe) Object.assign(stored, { deduplication: dedupe.engine, delay: dedupe.delayMs ?? stored.delay });
-  let stands = id;
-  if (stored.delay || stored.priority || dedupe)
-    stands = await addToLine(line, { id, queue, type: type.type, data, stored, timestamp, labels, claim, dedupe });
-  else {
-    const job = { id, type: type.type, input: data, options: JSON.stringify(stored), timestamp, labels };
-    await line.intake.store(queue, job, claim);
-  }
+  const stands = await store(line, submission, { ...origin, stored, data: JSON.stringify(input), claim });
   const accepted: Job = {
-    id,
+    id: origin.id,
     type: type.type,
-    queue,
+    queue: origin.queue,
     state: stored.delay ? 'delayed' : 'waiting',
     attempt: 0,
     attempts: stored.attempts ?? 1,
@@ -129,12 +114,36 @@ async function submit(line: Line, submission: Submission, now: number): Promise<
     tags: stored.tags,
     batch,
     tenant,
-    createdAt: new Date(timestamp).toISOString(),
-    runAt: stored.delay ? new Date(timestamp + stored.delay).toISOString() : undefined,
+    createdAt: new Date(origin.timestamp).toISOString(),
+    runAt: stored.delay ? new Date(origin.timestamp + stored.delay).toISOString() : undefined,
     input,
   };
-  if (!claim?.replayed && stands === id) return accepted;
+  if (!claim?.replayed && stands === accepted.id) return accepted;
   return asItStands(line, accepted, { stands, replayed: claim?.replayed ?? false });
+}
+
+/** A claim that was made earlier says when, and in which queue. */
+function originOf({ id }: Claim): Pick<Addition, 'id' | 'queue' | 'timestamp'> {
+  return { id, queue: queueOf(id) ?? '', timestamp: timeOf(id) };
+}
+
+/** Resolves with the id of the job that stands, which is another one only by dedupe. Completes the stored options by that. */
+async function store(
+  line: Line,
+  { type, options, tenant }: Submission,
+  job: Omit<Addition, 'type' | 'labels' | 'dedupe'>,
+): Promise<string> {
+  const { id, queue, stored, timestamp, claim } = job;
+  const labelled = labelsOf(stored);
+  const labels = labelled && JSON.stringify(labelled);
+  const wanted = options?.dedupe ?? type.defaults.dedupe;
+  const dedupe = wanted && readDedupe(wanted, { type: type.type, tenant, delayMs: stored.delay });
+  if (dedupe) Object.assign(stored, dedupe.stored);
+  if (stored.delay || stored.priority || dedupe)
+    return addToLine(line, { ...job, type: type.type, labels, dedupe: dedupe?.by });
+  const plain = { id, type: type.type, input: job.data, options: JSON.stringify(stored), timestamp, labels };
+  await line.intake.store(queue, plain, claim);
+  return id;
 }
 
 interface Line {

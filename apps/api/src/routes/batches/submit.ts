@@ -4,7 +4,7 @@ import { compileSchema } from '@spillway/runtime';
 import { Type } from 'typebox';
 import type { App } from '../../app.ts';
 import type { Services } from '../../services.ts';
-import { checkedType, REPLAYED, tenantOf } from '../jobs/submit.ts';
+import { checkedType, isNew, REPLAYED, tenantOf } from '../jobs/submit.ts';
 import { problems, scoped } from '../schema.ts';
 import { watchGrant } from '../tokens/mint.ts';
 
@@ -41,8 +41,9 @@ export function submitBatch(app: App, { producer, catalogue, metrics, tokens }: 
       const type = await checkedType(catalogue, rest);
       const place = { batch: batch.id, claim: batch.place?.(index, type.queue) };
       const submission = { type, input: rest.input, options, tenant, idempotencyKey, ...place };
-      const { id, replayed, deduplicated } = await producer.submit(submission);
-      if (!replayed && !deduplicated) metrics.countSubmit(type);
+      const submitted = await producer.submit(submission);
+      if (isNew(submitted)) metrics.countSubmit(type);
+      const { id, replayed, deduplicated } = submitted;
       return { id, ...(replayed && { replayed }), ...(deduplicated && { deduplicated }) };
     };
     const submitAll = async () => {

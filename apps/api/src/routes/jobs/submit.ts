@@ -1,6 +1,7 @@
 import {
   IdempotencyKey,
   isFinal,
+  type Job,
   type JobType,
   SpillwayError,
   type SubmitReceipt,
@@ -69,15 +70,12 @@ export function submitJob(app: App, { producer, catalogue, metrics, waitForEnd, 
       tenant: tenantOf(request.caller),
       idempotencyKey: request.headers['idempotency-key'],
     });
-    const { replayed, deduplicated, removed } = submitted;
-    if (!replayed && !deduplicated) metrics.countSubmit(type);
-    const found = { ...(deduplicated && { deduplicated }), ...(removed && { removed }) };
-    const job = waitS > 0 && !removed ? await waitForEnd(submitted.id, waitS * 1000) : submitted;
+    if (isNew(submitted)) metrics.countSubmit(type);
+    const job = waitS > 0 ? await afterWait(submitted, (id) => waitForEnd(id, waitS * 1000)) : submitted;
     if (waitS > 0 || minimal) reply.header('preference-applied', preferenceApplied(waitS, minimal));
-    if (replayed) reply.header('idempotent-replayed', 'true');
-    reply.code(replayed || isFinal(job.state) ? 200 : 202).header('location', `/v1/jobs/${job.id}`);
-    if (minimal) return reply.send({ id: job.id, state: job.state, ...found } satisfies SubmitReceipt);
-    return reply.send({ ...toReply(job, watchGrant(tokens, request, { jobs: [job.id] })), ...found });
+    if (job.replayed) reply.header('idempotent-replayed', 'true');
+    reply.code(job.replayed || isFinal(job.state) ? 200 : 202).header('location', `/v1/jobs/${job.id}`);
+    return reply.send(minimal ? toReceipt(job) : toReply(job, watchGrant(tokens, request, { jobs: [job.id] })));
   });
 }
 
@@ -105,6 +103,21 @@ function toReply({ input: _known, replayed: _told, ...job }: SubmittedJob, watch
   const self = `/v1/jobs/${job.id}`;
   const links = { self, result: `${self}/result`, log: `${self}/log`, output: `${self}/output` };
   return { ...job, links, watch };
+}
+
+export function isNew({ replayed, deduplicated }: SubmittedJob): boolean {
+  return !replayed && !deduplicated;
+}
+
+/** What a submit found is still true after the wait; a job that is gone is not waited for. */
+async function afterWait(submitted: SubmittedJob, end: (id: string) => Promise<Job>): Promise<SubmittedJob> {
+  const { replayed, deduplicated, removed } = submitted;
+  if (removed) return submitted;
+  return { ...(await end(submitted.id)), ...(replayed && { replayed }), ...(deduplicated && { deduplicated }) };
+}
+
+function toReceipt({ id, state, deduplicated, removed }: SubmittedJob): SubmitReceipt {
+  return { id, state, ...(deduplicated && { deduplicated }), ...(removed && { removed }) };
 }
 
 interface Preferences {
