@@ -72,7 +72,8 @@ export function submitJob(app: App, { producer, catalogue, metrics, waitForEnd, 
     });
     if (isNew(submitted)) metrics.countSubmit(type);
     const job = waitS > 0 ? await afterWait(submitted, (id) => waitForEnd(id, waitS * 1000)) : submitted;
-    if (waitS > 0 || minimal) reply.header('preference-applied', preferenceApplied(waitS, minimal));
+    const applied = preferenceApplied(waitS, minimal);
+    if (applied) reply.header('preference-applied', applied);
     if (job.replayed) reply.header('idempotent-replayed', 'true');
     reply.code(job.replayed || isFinal(job.state) ? 200 : 202).header('location', `/v1/jobs/${job.id}`);
     return reply.send(minimal ? toReceipt(job) : toReply(job, watchGrant(tokens, request, { jobs: [job.id] })));
