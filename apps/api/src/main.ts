@@ -31,7 +31,7 @@ async function start({ config, logger }: ServiceSetup): Promise<RunningService> 
   const redis = connectRedis(config.redisUrl, 'command', 'api', onError);
   const reads = connectRedis(config.redisUrl, 'feed', 'api', onError);
   const { prefix } = config;
-  const producer = createProducer({ redis, prefix, onError });
+  const producer = createProducer({ redis, prefix, onError, keysKeptS: config.idempotencyTtlS });
   const reader = createReader({ redis, prefix });
   const registry = createRegistry({ redis, prefix });
   const listener = createEndListener();

@@ -14,6 +14,13 @@ export const SubmitRequest = Type.Object(
 );
 export type SubmitRequest = Static<typeof SubmitRequest>;
 
+/** What a client calls a request by, so that repeating it has no further effect. */
+export const IdempotencyKey = Type.String({
+  pattern: '^[\\x21-\\x7e]{1,255}$',
+  'x-expected': '1 to 255 visible ASCII characters',
+  description: 'the same key and body is the same job; another body under the key is refused',
+});
+
 const Links = Type.Object({
   self: Type.String(),
   result: Type.String(),
@@ -21,18 +28,38 @@ const Links = Type.Object({
   output: Type.String(),
 });
 
+/** What a submit found in place of a new job; absent where it made one. */
+const Found = {
+  deduplicated: Type.Optional(
+    Type.Boolean({ description: 'this is another job, which stands for the submitted one by its dedupe key' }),
+  ),
+  removed: Type.Optional(
+    Type.Boolean({ description: 'the job is no longer stored; the other fields say how it was accepted' }),
+  ),
+};
+
 const { input: _known, ...jobWithoutInput } = Job.properties;
 
 /**
  * Reply to a submit: the job without its input, which the submitter knows, where to go from here, and a token that lets
  * whoever is given it watch this job.
  */
-export const SubmitReply = Type.Object({ ...jobWithoutInput, links: Links, watch: WatchGrant }, { $id: 'SubmitReply' });
+export const SubmitReply = Type.Object(
+  { ...jobWithoutInput, ...Found, links: Links, watch: WatchGrant },
+  { $id: 'SubmitReply' },
+);
 export type SubmitReply = Static<typeof SubmitReply>;
 
 /** Reply to a submit that asked for `Prefer: return=minimal`: nothing that the submitter knows already, and no token. */
-export const SubmitReceipt = Type.Object({ id: Type.String(), state: JobState }, { $id: 'SubmitReceipt' });
+export const SubmitReceipt = Type.Object({ id: Type.String(), state: JobState, ...Found }, { $id: 'SubmitReceipt' });
 export type SubmitReceipt = Static<typeof SubmitReceipt>;
+
+/** One job of a batch. */
+export const BatchLine = Type.Object(
+  { ...SubmitRequest.properties, idempotencyKey: Type.Optional(IdempotencyKey) },
+  { additionalProperties: false },
+);
+export type BatchLine = Static<typeof BatchLine>;
 
 /** Jobs that one batch may bring. */
 export const BATCH_JOBS_MAX = 1000;
@@ -42,13 +69,17 @@ export const BatchRequest = Type.Array(Type.Unknown(), {
   minItems: 1,
   maxItems: BATCH_JOBS_MAX,
   $id: 'BatchRequest',
-  description: 'SubmitRequests',
+  description: 'SubmitRequests, each of which may have an `idempotencyKey` of its own',
 });
 export type BatchRequest = Static<typeof BatchRequest>;
 
 /** What became of one job of a batch, in the order in which they came. */
 export const BatchEntry = Type.Union([
-  Type.Object({ id: Type.String() }),
+  Type.Object({
+    id: Type.String(),
+    replayed: Type.Optional(Type.Boolean({ description: 'its own idempotency key was used before' })),
+    deduplicated: Found.deduplicated,
+  }),
   Type.Object({
     error: Type.Object({
       code: Type.String(),

@@ -87,6 +87,24 @@ export const Snapshot = Type.Object({
 });
 export type Snapshot = Static<typeof Snapshot>;
 
+/** A business key that stands for one job at a time. Keys are scoped by tenant and type. */
+export const Dedupe = Type.Object(
+  {
+    key: Type.String({ minLength: 1, maxLength: 255 }),
+    mode: Type.Optional(
+      Type.Enum(['simple', 'throttle', 'debounce', 'keep-last'], {
+        description:
+          'simple (default): one job until it has ended. throttle: one in ttlMs. debounce: runs once ttlMs have passed without another, with the last input. keep-last: one that runs and one that waits, with the last input',
+      }),
+    ),
+    ttlMs: Type.Optional(
+      Type.Integer({ minimum: 1, maximum: 31_536_000_000, description: 'for throttle and debounce, which need it' }),
+    ),
+  },
+  { additionalProperties: false },
+);
+export type Dedupe = Static<typeof Dedupe>;
+
 /** What a submitter may ask for beside type and input; each option overrides the type's default. */
 export const JobOptions = Type.Object(
   {
@@ -115,6 +133,7 @@ export const JobOptions = Type.Object(
       Type.Integer({ minimum: 1, maximum: 86_400_000, description: 'an attempt that runs longer fails' }),
     ),
     tags: Type.Optional(Type.Array(Type.String({ minLength: 1, maxLength: 100 }), { maxItems: 20, uniqueItems: true })),
+    dedupe: Type.Optional(Dedupe),
   },
   { additionalProperties: false, $id: 'JobOptions' },
 );

@@ -225,6 +225,14 @@ export const SETTINGS = {
     min: 1024,
     max: 16_777_216,
   }),
+  // At least as long as completed jobs are kept: a key that is forgotten before its job would let a repeat make another.
+  idempotencyTtlS: integer({
+    env: 'SPILLWAY_IDEMPOTENCY_TTL_S',
+    describe: 'How long an idempotency key is remembered, in seconds, beside the delay of its job; a day at least.',
+    fallback: 86_400,
+    min: 86_400,
+    max: 31_536_000,
+  }),
   jobs: optionalText({
     env: 'SPILLWAY_JOBS',
     describe: 'Your own job folder or module, beside the built-in types.',

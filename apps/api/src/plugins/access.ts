@@ -49,7 +49,7 @@ export function registerAccess(app: App, { config, keys, tokens, reader }: Acces
     app.register(cors, {
       origin: config.origins,
       methods: ['GET', 'POST', 'DELETE'],
-      exposedHeaders: ['x-request-id', 'location', 'retry-after'],
+      exposedHeaders: ['x-request-id', 'location', 'retry-after', 'idempotent-replayed'],
     });
   }
   app.decorateRequest('caller', undefined);

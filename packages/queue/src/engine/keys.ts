@@ -26,6 +26,8 @@ export interface QueueKeys {
   lock(id: string): string;
   /** What a command was answered, by a digest of who gave it and its id. */
   command(digest: string): string;
+  /** Ids that were stored under a claim, each with the id of the job that stands in its place, if another does. */
+  submitted(digest: string): string;
   /** Ids of the jobs with this label, scored by creation time. A colon ends the kind, so the value may be any text. */
   label(kind: string, value: string): string;
   /** Stands while the queue has labels: where it is missing there is nothing to clear up. */
@@ -57,6 +59,7 @@ export function queueKeys(prefix: string, queue: string): QueueKeys {
     steps: (id) => `${base}${id}:steps`,
     lock: (id) => `${base}${id}:lock`,
     command: (digest) => `${base}command:${digest}`,
+    submitted: (digest) => `${base}submitted:${digest}`,
     label: (kind, value) => `${base}label:${kind}:${value}`,
     labelled: `${base}labelled`,
   };
@@ -73,4 +76,10 @@ export function registryKeys(prefix: string) {
     revocations: `${base}revocations`,
     ticket: (hash: string) => `${base}ticket:${hash}`,
   };
+}
+
+/** What an idempotency key stands for, found before a queue is known; each digest has a slot of its own. */
+export function claimKeys(prefix: string, digest: string) {
+  const claim = `${prefix}:{claim:${digest}}`;
+  return { claim, outcome: `${claim}:outcome` };
 }

@@ -40,21 +40,6 @@ end
 `;
 
 /**
- * Files a job that the engine is about to add, and says so, in one step. It comes before the job: an id without a job is
- * dropped by whoever reads the index, a job without its label would never be found.
- *
- * KEYS  1 events
- * ARGV  1 key prefix of the queue  2 events kept  3 job id  4 timestamp  5 labels as JSON  6 delay in seconds
- * Event  labels
- */
-export const fileLabels = defineScript(`${LABEL_FUNCTIONS}
-label(ARGV[1], ARGV[3], ARGV[4], ARGV[5])
-settleLabels(ARGV[1], tonumber(ARGV[6]))
-redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[2], '*', 'event', 'labels', 'jobId', ARGV[3], 'labels', ARGV[5])
-return 1
-`);
-
-/**
  * Takes the jobs that are about to be forgotten out of the indexes. A queue without labels pays for one EXISTS.
  *
  * KEYS  1 the mark of labels  2 sorted set of ended jobs

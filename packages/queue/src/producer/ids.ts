@@ -1,6 +1,6 @@
-import { randomFillSync } from 'node:crypto';
+import { createHash, randomFillSync } from 'node:crypto';
 import { jobId } from '@spillway/contracts';
-import { encodeTime } from 'ulid';
+import { decodeTime, encodeTime } from 'ulid';
 
 /** Crockford's base 32, as ULIDs use it: no letter that is taken for a digit. */
 const ALPHABET = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
@@ -28,4 +28,20 @@ export function createIds(): (queue: string, timestamp: number) => string {
     for (const end = used + RANDOM_LENGTH; used < end; used += 1) random += ALPHABET[(pool[used] ?? 0) & 31];
     return jobId(queue, time.text + random);
   };
+}
+
+/**
+ * The id of the job at a place of a batch: always the same, as long as nobody else's, and as hard to guess as the batch's.
+ */
+export function placedId(queue: string, batch: string, index: number): string {
+  const bytes = createHash('sha256').update(`${batch}\0${index}`).digest();
+  const ulid = batch.slice(batch.indexOf('.') + 1);
+  let random = '';
+  for (let at = 0; at < RANDOM_LENGTH; at += 1) random += ALPHABET[(bytes[at] ?? 0) & 31];
+  return jobId(queue, ulid.slice(0, TIME_LENGTH) + random);
+}
+
+/** When the id was made, in milliseconds since the epoch. */
+export function timeOf(id: string): number {
+  return decodeTime(id.slice(id.indexOf('.') + 1));
 }

@@ -3,18 +3,22 @@ import type { JobsOptions } from 'bullmq';
 import { Job as EngineJob } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { queueKeys } from '../engine/keys.ts';
-import { fileLabels } from '../engine/label-script.ts';
 import { labelParts, labelsOf, targetsOf } from '../engine/labels.ts';
-import { EVENTS_KEPT } from '../engine/limits.ts';
+import { KEEP_COMPLETED_S } from '../engine/limits.ts';
 import { openQueues, type QueueHandles } from '../engine/queue-handles.ts';
 import { storedOptions as readOptions, type StoredOptions } from '../engine/record.ts';
+import { NO_WINDOW, takeSnapshot } from '../engine/snapshot.ts';
 import { withRedis } from '../engine/unavailable.ts';
+import { type Addition, addToLine } from './add.ts';
 import { type ControlOutcome, createCancel, notFound } from './cancel.ts';
+import { type BatchClaim, type Claim, type Claims, createClaims, type KeyUse } from './claims.ts';
+import { readDedupe } from './dedupe.ts';
 import { addFlow, type FlowTree } from './flow.ts';
 import { assertRemovable, retryInFlow } from './flow-control.ts';
-import { createIds } from './ids.ts';
+import { createIds, timeOf } from './ids.ts';
 import { createIntake, type Intake } from './intake.ts';
 
+export type { BatchClaim } from './claims.ts';
 export type { FlowTree } from './flow.ts';
 
 /** A job to be stored. The input must have passed the type's schema. */
@@ -26,14 +30,37 @@ export interface Submission {
   batch?: string | undefined;
   /** The name of the key that submits it, where keys are configured. */
   tenant?: string | undefined;
+  /** Of its tenant's keys: the same key and submission is the same job. */
+  idempotencyKey?: string | undefined;
+  /** Its place in a batch that has a key. A key of its own goes before it. */
+  claim?: Claim | undefined;
+}
+
+/** What a submit found or made. The marks are there where they are true. */
+export interface SubmittedJob extends Job {
+  /** The idempotency key was used before: this is the job as it stands now. */
+  replayed?: true;
+  /** Another job stands for this one, by its dedupe key: that one as it stands now. */
+  deduplicated?: true;
+  /** The job is no longer stored: this is how it was accepted. */
+  removed?: true;
 }
 
 /** Puts jobs in and steers them. All calls fail with `unavailable` within seconds while Redis is away; none of them hangs. */
 export interface Producer {
-  /** Stores one job. Resolves once Redis holds it. */
-  submit(submission: Submission): Promise<Job>;
   /** Stores a tree of jobs, children to run before their parents: all of it or nothing. All are jobs of one batch. */
   submitFlow(tree: FlowTree, labels: { batch: string; tenant?: string | undefined }): Promise<FlowMember>;
+  /**
+   * Stores one job. Resolves once Redis holds it.
+   * @throws SpillwayError `idempotency_key_reused`, `invalid_request` for dedupe options that do not go together
+   */
+  submit(submission: Submission): Promise<SubmittedJob>;
+  /**
+   * Opens the batch of an idempotency key, a new one or the one that was there. Repeating a batch that was broken off, each
+   * job under the claim to its place, stores what is missing.
+   * @throws SpillwayError `idempotency_key_reused` where the key stands for something else than `body`
+   */
+  claimBatch(use: KeyUse, body: unknown): Promise<BatchClaim>;
   /** Makes the name of a new batch. */
   newBatch(): string;
   /** Ends a job that no worker runs yet, and with it the jobs that it waits for. @throws job_not_found, job_active, job_final (completed or failed). */
@@ -54,20 +81,25 @@ export function createProducer(setup: {
   redis: Redis;
   prefix: string;
   onError: (error: Error) => void;
+  /** How long idempotency keys are kept, in seconds; by default as long as completed jobs. */
+  keysKeptS?: number;
   now?: () => number;
 }): Producer {
-  const { redis, prefix, now = Date.now } = setup;
+  const { redis, prefix, keysKeptS = KEEP_COMPLETED_S, now = Date.now } = setup;
   const queues = openQueues(redis, prefix, setup.onError);
   const newId = createIds();
   const intake = createIntake(redis, prefix);
+  const claims = createClaims({ redis, prefix, newId, keptS: keysKeptS });
+  const line = { redis, prefix, queues, intake, claims, newId };
   const cancel = createCancel({ redis, prefix, now });
   const retryMember = async (id: string): Promise<ControlOutcome> =>
     (await retryInFlow({ redis, prefix }, id, retryMember, now())) ?? retry(queues, id);
   return {
     newBatch: () => newId('batch', now()),
-    submit: (submission) => withRedis(redis, () => submit({ redis, prefix, queues, intake, newId }, submission, now())),
     submitFlow: (tree, labels) =>
       withRedis(redis, () => addFlow({ redis, prefix, newId, toStored: storedOptions }, tree, labels, now())),
+    submit: (submission) => withRedis(redis, () => submit(line, submission, now())),
+    claimBatch: (use, body) => withRedis(redis, () => claims.batch(use, body, now())),
     cancel,
     retry: (id) => withRedis(redis, () => retryMember(id)),
     remove: (id) => withRedis(redis, () => remove(redis, prefix, queues, id)),
@@ -77,25 +109,16 @@ export function createProducer(setup: {
   };
 }
 
-async function submit(
-  line: Line & { intake: Intake; newId: ReturnType<typeof createIds> },
-  { type, input = {}, options = {}, batch, tenant }: Submission,
-  timestamp: number,
-): Promise<Job> {
-  const id = line.newId(type.queue, timestamp);
+async function submit(line: Line, submission: Submission, now: number): Promise<SubmittedJob> {
+  const { type, input = {}, options = {}, batch, tenant } = submission;
+  const claim = submission.idempotencyKey === undefined ? submission.claim : await claimJob(line, submission, now);
+  const origin = claim ? originOf(claim) : { id: line.newId(type.queue, now), queue: type.queue, timestamp: now };
   const stored = storedOptions(type, options, { batch, tenant });
-  const data = JSON.stringify(input);
-  const labelled = labelsOf(stored);
-  const labels = labelled && JSON.stringify(labelled);
-  if (stored.delay || stored.priority) await addToLine(line, { id, type, data, stored, timestamp, labels });
-  else {
-    const job = { id, type: type.type, input: data, options: JSON.stringify(stored), timestamp, labels };
-    await line.intake.store(type.queue, job);
-  }
-  return {
-    id,
+  const stands = await store(line, submission, { ...origin, stored, data: JSON.stringify(input), claim });
+  const accepted: Job = {
+    id: origin.id,
     type: type.type,
-    queue: type.queue,
+    queue: origin.queue,
     state: stored.delay ? 'delayed' : 'waiting',
     attempt: 0,
     attempts: stored.attempts ?? 1,
@@ -103,52 +126,69 @@ async function submit(
     tags: stored.tags,
     batch,
     tenant,
-    createdAt: new Date(timestamp).toISOString(),
-    runAt: stored.delay ? new Date(timestamp + stored.delay).toISOString() : undefined,
+    createdAt: new Date(origin.timestamp).toISOString(),
+    runAt: stored.delay ? new Date(origin.timestamp + stored.delay).toISOString() : undefined,
     input,
   };
+  if (!claim?.replayed && stands === accepted.id) return accepted;
+  return asItStands(line, accepted, { stands, replayed: claim?.replayed ?? false });
+}
+
+/** A claim that was made earlier says when, and in which queue. */
+function originOf({ id }: Claim): Pick<Addition, 'id' | 'queue' | 'timestamp'> {
+  return { id, queue: queueOf(id) ?? '', timestamp: timeOf(id) };
+}
+
+/** Resolves with the id of the job that stands, which is another one only by dedupe. Completes the stored options by that. */
+async function store(
+  line: Line,
+  { type, options, tenant }: Submission,
+  job: Omit<Addition, 'type' | 'labels' | 'dedupe'>,
+): Promise<string> {
+  const { id, queue, stored, timestamp, claim } = job;
+  const labelled = labelsOf(stored);
+  const labels = labelled && JSON.stringify(labelled);
+  const wanted = options?.dedupe ?? type.defaults.dedupe;
+  const dedupe = wanted && readDedupe(wanted, { type: type.type, tenant, delayMs: stored.delay });
+  if (dedupe) Object.assign(stored, dedupe.stored);
+  if (stored.delay || stored.priority || dedupe)
+    return addToLine(line, { ...job, type: type.type, labels, dedupe: dedupe?.by });
+  const plain = { id, type: type.type, input: job.data, options: JSON.stringify(stored), timestamp, labels };
+  await line.intake.store(queue, plain, claim);
+  return id;
 }
 
 interface Line {
   redis: Redis;
   prefix: string;
   queues: QueueHandles;
+  intake: Intake;
+  claims: Claims;
+  newId: ReturnType<typeof createIds>;
 }
 
-interface Addition {
-  id: string;
-  type: JobType;
-  data: string;
-  stored: JobsOptions;
-  timestamp: number;
-  labels: string | undefined;
+function claimJob(
+  { claims }: Line,
+  { type, input = {}, options = {}, tenant, idempotencyKey: key = '' }: Submission,
+  now: number,
+): Promise<Claim> {
+  return claims.job({ key, tenant }, { type, input, options }, now);
 }
 
-/** Jobs that wait for their time or behind others are rarer, and take the engine's own way in. */
-async function addToLine(
-  { redis, prefix, queues }: Line,
-  { id, type, data, stored, timestamp, labels }: Addition,
-): Promise<void> {
-  const { delay, priority } = stored;
-  if (labels) {
-    const { base, events } = queueKeys(prefix, type.queue);
-    const delayS = Math.ceil((delay ?? 0) / 1000);
-    await fileLabels(redis, [events], [base, EVENTS_KEPT, id, timestamp, labels, delayS]);
-  }
-  // `queue.add` would store the id a second time, inside the options; the backend's `addJob` is the same insert without.
-  const record = { ...EMPTY_RECORD, id, name: type.type, data, opts: stored, timestamp, delay, priority };
-  await queues.get(type.queue).getBackend().addJob(record, id);
+/** The job that a submit found instead of making one. Where it is gone, what it was accepted with is all that is known. */
+async function asItStands(
+  { redis, prefix }: Line,
+  accepted: Job,
+  { stands, replayed }: { stands: string; replayed: boolean },
+): Promise<SubmittedJob> {
+  const snapshot = await takeSnapshot(redis, prefix, { queue: accepted.queue, id: stands }, NO_WINDOW);
+  return {
+    ...(snapshot?.job ?? { ...accepted, id: stands }),
+    ...(replayed && { replayed }),
+    ...(stands !== accepted.id && { deduplicated: true }),
+    ...(!snapshot && { removed: true }),
+  };
 }
-
-/** Fields of the engine's record that a new job does not have yet. */
-const EMPTY_RECORD = {
-  progress: 0,
-  attemptsMade: 0,
-  attemptsStarted: 0,
-  stalledCounter: 0,
-  failedReason: '',
-  returnvalue: '',
-};
 
 /** Waits between attempts where neither the submitter nor the type says: from a second on, doubling, spread by half. */
 const DEFAULT_BACKOFF = { type: 'exponential', delay: 1000, jitter: 0.5 } as const;

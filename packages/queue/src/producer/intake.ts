@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis';
 import { type QueueKeys, queueKeys } from '../engine/keys.ts';
 import { EVENTS_KEPT } from '../engine/limits.ts';
+import type { Claim } from './claims.ts';
 import { storeJobs } from './submit-script.ts';
 
 /** A job that may start at once, as it is stored. */
@@ -19,12 +20,17 @@ export interface NewJob {
 
 /** Takes jobs in and stores those of one turn of the event loop together. */
 export interface Intake {
-  /** Resolves once Redis holds the job; rejects, with all others of its turn, when it could not be asked. */
-  store(queue: string, job: NewJob): Promise<void>;
+  /**
+   * Resolves once Redis holds the job; rejects, with all others of its turn, when it could not be asked. Under a claim also
+   * resolves where the job was held before and is gone by now.
+   */
+  store(queue: string, job: NewJob, claim?: Claim): Promise<void>;
 }
 
 interface Batch {
   keys: QueueKeys;
+  /** Jobs of one claim, those of a batch, travel together and apart from all others. */
+  claim: Claim | undefined;
   args: (string | number)[];
   /** The place of a labelled job in the script's arguments, and its labels. */
   labels: (string | number)[];
@@ -37,33 +43,39 @@ const BATCH_MAX = 100;
 export function createIntake(redis: Redis, prefix: string): Intake {
   const batches = new Map<string, Batch>();
 
-  function open(queue: string): Batch {
-    const batch: Batch = { keys: queueKeys(prefix, queue), args: [], labels: [], done: [] };
+  function open(name: string, queue: string, claim: Claim | undefined): Batch {
+    const batch: Batch = { keys: queueKeys(prefix, queue), claim, args: [], labels: [], done: [] };
     batch.args.push(batch.keys.base, EVENTS_KEPT, 0);
-    batches.set(queue, batch);
+    batches.set(name, batch);
     setImmediate(() => {
-      if (batches.get(queue) === batch) batches.delete(queue);
+      if (batches.get(name) === batch) batches.delete(name);
       void send(redis, batch);
     });
     return batch;
   }
 
   return {
-    store(queue, { id, type, input, options, timestamp, labels }) {
-      const batch = batches.get(queue) ?? open(queue);
+    store(queue, { id, type, input, options, timestamp, labels }, claim) {
+      const name = claim ? `${queue} ${claim.digest}` : queue;
+      const batch = batches.get(name) ?? open(name, queue, claim);
       if (labels) batch.labels.push(batch.args.length + 1, labels);
       batch.args.push(id, type, input, options, timestamp);
-      if (batch.done.length + 1 === BATCH_MAX) batches.delete(queue);
+      if (batch.done.length + 1 === BATCH_MAX) batches.delete(name);
       return new Promise((resolve, reject) => batch.done.push({ resolve, reject }));
     },
   };
 }
 
-async function send(redis: Redis, { keys, args, labels, done }: Batch): Promise<void> {
+async function send(redis: Redis, { keys, claim, args, labels, done }: Batch): Promise<void> {
   args[2] = done.length;
   args.push(...labels);
+  const touched = [keys.events, keys.wait, keys.meta, keys.active, keys.marker];
+  if (claim) {
+    touched.push(keys.submitted(claim.digest));
+    args.push(claim.keptS);
+  }
   try {
-    await storeJobs(redis, [keys.events, keys.wait, keys.meta, keys.active, keys.marker], args);
+    await storeJobs(redis, touched, args);
     for (const { resolve } of done) resolve();
   } catch (error) {
     for (const { reject } of done) reject(error);

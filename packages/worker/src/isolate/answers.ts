@@ -4,6 +4,9 @@ import type { Answer, Call } from './messages.ts';
 /** What an isolate may ask of the worker about the lease of the job that it runs. What needs an answer goes here. */
 const ANSWERS: Record<string, (lease: Lease, ...args: never[]) => Promise<unknown>> = {
   flush: (lease) => lease.reports.flush(),
+  recall: (lease, name: string) => lease.steps.recall(name),
+  remember: (lease, name: string, json: string) => lease.steps.remember(name, json),
+  children: (lease) => lease.children(),
 };
 
 /** Never throws: a refusal is an answer too. */

@@ -35,8 +35,13 @@ export function openRemoteLease(
       await calls.call('flush');
     },
   };
+  const steps: Lease['steps'] = {
+    recall: (name) => calls.call('recall', name) as ReturnType<Lease['steps']['recall']>,
+    remember: async (name, json) => void (await calls.call('remember', name, json)),
+  };
+  const children = () => calls.call('children') as ReturnType<Lease['children']>;
   return {
-    lease: { ...task, timeoutMs: NO_LIMIT_MS, signal, reports },
+    lease: { ...task, timeoutMs: NO_LIMIT_MS, signal, reports, steps, children },
     close() {
       outbox.flush();
       isOpen = false;

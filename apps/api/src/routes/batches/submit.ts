@@ -1,9 +1,10 @@
-import { type BatchEntry, BatchRequest, SpillwayError, SubmitRequest } from '@spillway/contracts';
+import { type BatchEntry, BatchLine, BatchRequest, IdempotencyKey, SpillwayError } from '@spillway/contracts';
+import type { BatchClaim, Producer } from '@spillway/queue/producer';
 import { compileSchema } from '@spillway/runtime';
 import { Type } from 'typebox';
 import type { App } from '../../app.ts';
 import type { Services } from '../../services.ts';
-import { checkedType, tenantOf } from '../jobs/submit.ts';
+import { checkedType, isNew, REPLAYED, tenantOf } from '../jobs/submit.ts';
 import { problems, scoped } from '../schema.ts';
 import { watchGrant } from '../tokens/mint.ts';
 
@@ -11,38 +12,66 @@ const schema = {
   operationId: 'submitBatch',
   summary: 'Submit many jobs',
   description:
-    'Answers 202 once all jobs that can be accepted are stored. A job that cannot is refused by itself, with the reason at its place in `jobs`; the others are kept.',
+    'Answers 202 once all jobs that can be accepted are stored. A job that cannot is refused by itself, with the reason at its place in `jobs`; the others are kept. The same body under the same `Idempotency-Key` answers 200 with the same batch and `Idempotent-Replayed: true`; where the first call was broken off, it stores what is missing.',
   tags: ['batches'],
+  headers: Type.Object({ 'idempotency-key': Type.Optional(IdempotencyKey) }),
   body: BatchRequest,
   response: {
+    200: { description: 'The idempotency key was used before.', headers: REPLAYED, ...Type.Ref('BatchReply') },
     202: { description: 'What became of each job.', ...Type.Ref('BatchReply') },
-    ...problems('invalid_request', 'invalid_json', 'body_too_large', 'unsupported_media_type'),
+    ...problems(
+      'invalid_request',
+      'idempotency_key_reused',
+      'invalid_json',
+      'body_too_large',
+      'unsupported_media_type',
+    ),
   },
 };
 
-const check = compileSchema(SubmitRequest);
+const check = compileSchema(BatchLine);
 
 export function submitBatch(app: App, { producer, catalogue, metrics, tokens }: Services): void {
   app.post('/v1/batches', { schema, config: scoped('submit') }, async (request, reply) => {
-    const batch = producer.newBatch();
-    const watch = watchGrant(tokens, request, { batches: [batch] });
+    tokens.assertReady();
     const tenant = tenantOf(request.caller);
-    const submitOne = async (entry: unknown): Promise<BatchEntry> => {
-      const { input, options, ...rest } = readEntry(entry);
-      const type = await checkedType(catalogue, { input, ...rest });
-      const { id } = await producer.submit({ type, input, options, batch, tenant });
-      metrics.countSubmit(type);
-      return { id };
+    const batch = await openBatch(producer, request, tenant);
+    const submitOne = async (entry: unknown, index: number): Promise<BatchEntry> => {
+      const { options, idempotencyKey, ...rest } = readEntry(entry);
+      const type = await checkedType(catalogue, rest);
+      const place = { batch: batch.id, claim: batch.place?.(index, type.queue) };
+      const submission = { type, input: rest.input, options, tenant, idempotencyKey, ...place };
+      const submitted = await producer.submit(submission);
+      if (isNew(submitted)) metrics.countSubmit(type);
+      const { id, replayed, deduplicated } = submitted;
+      return { id, ...(replayed && { replayed }), ...(deduplicated && { deduplicated }) };
     };
-    const jobs = await Promise.all(request.body.map((entry) => submitOne(entry).catch(toRefusal)));
+    const submitAll = async () => {
+      const entries = await Promise.all(request.body.map((entry, n) => submitOne(entry, n).catch(toRefusal)));
+      return batch.settle ? batch.settle(entries) : entries;
+    };
+    const jobs = batch.entries ?? (await submitAll());
     const refused = jobs.filter((job) => 'error' in job).length;
-    return reply.code(202).send({ id: batch, accepted: jobs.length - refused, refused, jobs, watch });
+    if (batch.replayed) reply.header('idempotent-replayed', 'true');
+    const watch = watchGrant(tokens, request, { batches: [batch.id] });
+    return reply
+      .code(batch.replayed ? 200 : 202)
+      .send({ id: batch.id, accepted: jobs.length - refused, refused, jobs, watch });
   });
 }
 
-function readEntry(entry: unknown): SubmitRequest {
+/** The batch of the call's key, or one that nobody else can find. */
+async function openBatch(
+  producer: Producer,
+  { headers: { 'idempotency-key': key }, body }: { headers: { 'idempotency-key'?: string }; body: unknown },
+  tenant: string | undefined,
+): Promise<Pick<BatchClaim, 'id'> & Partial<BatchClaim>> {
+  return key === undefined ? { id: producer.newBatch() } : producer.claimBatch({ key, tenant }, body);
+}
+
+function readEntry(entry: unknown): BatchLine {
   const errors = check(entry);
-  if (errors.length === 0) return entry as SubmitRequest;
+  if (errors.length === 0) return entry as BatchLine;
   throw new SpillwayError('invalid_request', errors.map(({ message }) => message).join('; '), { errors });
 }
 

@@ -1,4 +1,5 @@
 import {
+  IdempotencyKey,
   isFinal,
   type Job,
   type JobType,
@@ -8,6 +9,7 @@ import {
   SubmitRequest,
   type WatchGrant,
 } from '@spillway/contracts';
+import type { SubmittedJob } from '@spillway/queue/producer';
 import { type Caller, OPEN_CALLER } from '@spillway/runtime';
 import { Type } from 'typebox';
 import type { App } from '../../app.ts';
@@ -18,13 +20,19 @@ import { watchGrant } from '../tokens/mint.ts';
 
 const REPLY = Type.Union([Type.Ref('SubmitReply'), Type.Ref('SubmitReceipt')]);
 
+/** The header that tells a replay. */
+export const REPLAYED = {
+  'Idempotent-Replayed': { type: 'string', description: '`true` where the idempotency key was used before' },
+};
+
 const schema = {
   operationId: 'submitJob',
   summary: 'Submit a job',
   description:
-    'Answers 202 once the job is stored, or 200 where `Prefer: wait=<seconds>` saw it end. With `Prefer: return=minimal` the reply is a SubmitReceipt, which costs less: for submitters that send many jobs and hand none of them to a browser.',
+    'Answers 202 once the job is stored, or 200 where `Prefer: wait=<seconds>` saw it end. The same request under the same `Idempotency-Key` answers 200 with the same job as it stands now and `Idempotent-Replayed: true`. With `Prefer: return=minimal` the reply is a SubmitReceipt, which costs less: for submitters that send many jobs and hand none of them to a browser.',
   tags: ['jobs'],
   headers: Type.Object({
+    'idempotency-key': Type.Optional(IdempotencyKey),
     prefer: Type.Optional(
       Type.String({
         description: 'wait=<seconds> waits for the end, return=minimal asks for no more than id and state',
@@ -33,13 +41,14 @@ const schema = {
   }),
   body: SubmitRequest,
   response: {
-    200: { description: 'The job has ended.', ...REPLY },
+    200: { description: 'The job has ended, or the idempotency key was used before.', headers: REPLAYED, ...REPLY },
     202: { description: 'The job is stored and will run.', ...REPLY },
     ...problems(
       'invalid_request',
       'invalid_json',
       'unknown_type',
       'invalid_input',
+      'idempotency_key_reused',
       'body_too_large',
       'unsupported_media_type',
     ),
@@ -54,13 +63,20 @@ export function submitJob(app: App, { producer, catalogue, metrics, waitForEnd, 
     const { waitS, minimal } = readPrefer(request.headers.prefer);
     const type = await checkedType(catalogue, request.body);
     if (!minimal) tokens.assertReady();
-    const submitted = await producer.submit({ type, input, options, tenant: tenantOf(request.caller) });
-    metrics.countSubmit(type);
-    const job = waitS > 0 ? await waitForEnd(submitted.id, waitS * 1000) : submitted;
-    if (waitS > 0 || minimal) reply.header('preference-applied', preferenceApplied(waitS, minimal));
-    reply.code(isFinal(job.state) ? 200 : 202).header('location', `/v1/jobs/${job.id}`);
-    if (minimal) return reply.send({ id: job.id, state: job.state } satisfies SubmitReceipt);
-    return reply.send(toReply(job, watchGrant(tokens, request, { jobs: [job.id] })));
+    const submitted = await producer.submit({
+      type,
+      input,
+      options,
+      tenant: tenantOf(request.caller),
+      idempotencyKey: request.headers['idempotency-key'],
+    });
+    if (isNew(submitted)) metrics.countSubmit(type);
+    const job = waitS > 0 ? await afterWait(submitted, (id) => waitForEnd(id, waitS * 1000)) : submitted;
+    const applied = preferenceApplied(waitS, minimal);
+    if (applied) reply.header('preference-applied', applied);
+    if (job.replayed) reply.header('idempotent-replayed', 'true');
+    reply.code(job.replayed || isFinal(job.state) ? 200 : 202).header('location', `/v1/jobs/${job.id}`);
+    return reply.send(minimal ? toReceipt(job) : toReply(job, watchGrant(tokens, request, { jobs: [job.id] })));
   });
 }
 
@@ -84,10 +100,25 @@ export function tenantOf(caller: Caller | undefined): string | undefined {
   return caller === OPEN_CALLER ? undefined : caller?.name;
 }
 
-function toReply({ input: _known, ...job }: Job, watch: WatchGrant): SubmitReply {
+function toReply({ input: _known, replayed: _told, ...job }: SubmittedJob, watch: WatchGrant): SubmitReply {
   const self = `/v1/jobs/${job.id}`;
   const links = { self, result: `${self}/result`, log: `${self}/log`, output: `${self}/output` };
   return { ...job, links, watch };
+}
+
+export function isNew({ replayed, deduplicated }: SubmittedJob): boolean {
+  return !replayed && !deduplicated;
+}
+
+/** What a submit found is still true after the wait; a job that is gone is not waited for. */
+async function afterWait(submitted: SubmittedJob, end: (id: string) => Promise<Job>): Promise<SubmittedJob> {
+  const { replayed, deduplicated, removed } = submitted;
+  if (removed) return submitted;
+  return { ...(await end(submitted.id)), ...(replayed && { replayed }), ...(deduplicated && { deduplicated }) };
+}
+
+function toReceipt({ id, state, deduplicated, removed }: SubmittedJob): SubmitReceipt {
+  return { id, state, ...(deduplicated && { deduplicated }), ...(removed && { removed }) };
 }
 
 interface Preferences {

@@ -1,0 +1,104 @@
+/// <reference path="../engine/engine-scripts.d.ts" />
+import { addDelayedJob } from 'bullmq/dist/cjs/scripts/addDelayedJob-6.js';
+import { addPrioritizedJob } from 'bullmq/dist/cjs/scripts/addPrioritizedJob-9.js';
+import { addStandardJob } from 'bullmq/dist/cjs/scripts/addStandardJob-9.js';
+import { LABEL_FUNCTIONS } from '../engine/label-script.ts';
+import { defineScript, type Script } from '../engine/script.ts';
+
+/** The engine's script of one line, as part of ours. */
+export interface AddScript {
+  run: Script;
+  /** How many keys the engine's part takes. */
+  engineKeys: number;
+}
+
+/**
+ * Adds a job through the engine's own script, as one step with what has to be decided and remembered about it: whether it
+ * was stored before, whether another one stands in its place, and its labels, which are told before the job itself.
+ *
+ * The engine's script is a function here: its KEYS and ARGV are what we hand it. It would decide about deduplication too,
+ * but replaces jobs under new ids, and lets a job that ended without it (cancelled while it waited) stand for ever.
+ *
+ * KEYS  the engine's, then  1 events  [2 ids stored under the claim]
+ * ARGV  the engine's 1 to 3 (2 is the input as JSON, 3 the packed options), then
+ *       4 key prefix of the queue  5 events kept  6 job id  7 type  8 timestamp  9 labels as JSON or ''
+ *       10 delay in seconds  11 dedupe id or ''  12 dedupe mode  13 seconds for which the claim's ids are remembered
+ * Returns the id of the job that stands: the given one where it is stored, or was before.
+ * Event  labels, then the engine's (added, waiting or delayed)
+ */
+function addScript({ content, keys }: { content: string; keys: number }): AddScript {
+  const run = defineScript(`${LABEL_FUNCTIONS}
+local function engineAdd(KEYS, ARGV)
+${content}
+end
+
+local base, id, dedupe, mode = ARGV[4], ARGV[6], ARGV[11], ARGV[12]
+local events, claim = KEYS[${keys + 1}], KEYS[${keys + 2}]
+
+local function remember(stands)
+  if claim then
+    redis.call('HSET', claim, id, stands == id and '' or stands)
+    redis.call('EXPIRE', claim, ARGV[13])
+  end
+  return stands
+end
+
+-- The newest input is the one that runs. While the job runs already it is kept apart, where the engine looks for it when
+-- the job ends: also between two attempts, which must not differ in their input.
+local function keepLast(standing)
+  local held = base .. standing
+  if redis.call('HEXISTS', held, 'ats') == 0 then
+    redis.call('HSET', held, 'data', ARGV[2])
+  else
+    local next = base .. 'dn:' .. dedupe
+    redis.call('DEL', next)
+    redis.call('HSET', next, 'name', ARGV[7], 'data', ARGV[2], 'opts', cjson.encode(cmsgpack.unpack(ARGV[3])), 'jid', id)
+  end
+  return standing
+end
+
+-- The first job of a window is pushed on for as long as it has not become due; the engine's script does that.
+local function debounce(standing)
+  local held = base .. standing
+  if not redis.call('ZSCORE', base .. 'delayed', standing) or redis.call('HEXISTS', held, 'ats') == 1 then return nil end
+  redis.call('HSET', held, 'data', ARGV[2])
+  engineAdd(KEYS, ARGV)
+  return standing
+end
+
+local function standing()
+  local key = base .. 'de:' .. dedupe
+  local found = redis.call('GET', key)
+  if not found then return nil end
+  if redis.call('PTTL', key) > 0 then
+    local stands = mode ~= 'debounce' and found or debounce(found)
+    if stands then return stands end
+  elseif redis.call('EXISTS', base .. found) == 1 and redis.call('HEXISTS', base .. found, 'finishedOn') == 0 then
+    return mode == 'keep-last' and keepLast(found) or found
+  end
+  redis.call('DEL', key, base .. 'dn:' .. dedupe)
+  return nil
+end
+
+local before = claim and redis.call('HGET', claim, id)
+if before then return before == '' and id or before end
+if redis.call('EXISTS', base .. id) == 1 then return id end
+local other = dedupe ~= '' and standing()
+if other then return remember(other) end
+if ARGV[9] ~= '' then
+  label(base, id, ARGV[8], ARGV[9])
+  settleLabels(base, tonumber(ARGV[10]))
+  redis.call('XADD', events, 'MAXLEN', '~', ARGV[5], '*', 'event', 'labels', 'jobId', id, 'labels', ARGV[9])
+end
+engineAdd(KEYS, ARGV)
+return remember(id)
+`);
+  return { run, engineKeys: keys };
+}
+
+/** One for each line that a job can stand in, by the name that the engine has for its own script. */
+export const ADD_SCRIPTS: Readonly<Record<string, AddScript>> = {
+  addStandardJob: addScript(addStandardJob),
+  addDelayedJob: addScript(addDelayedJob),
+  addPrioritizedJob: addScript(addPrioritizedJob),
+};
