@@ -56,7 +56,7 @@ export function createProducer(setup: {
     newBatch: () => newId('batch', now()),
     submit: (submission) => withRedis(redis, () => submit({ redis, prefix, queues, intake, newId }, submission, now())),
     cancel,
-    retry: (id) => withRedis(redis, () => retry(queues, id)),
+    retry: (id) => withRedis(redis, () => retry(redis, prefix, queues, id)),
     remove: (id) => withRedis(redis, () => remove(redis, prefix, queues, id)),
     pause: (queue) => withRedis(redis, () => setPaused(queues, queue, true)),
     resume: (queue) => withRedis(redis, () => setPaused(queues, queue, false)),
@@ -165,8 +165,11 @@ function engineBackoff({ type, delayMs, jitter }: NonNullable<JobOptions['backof
   return { type, delay: delayMs, ...(jitter !== undefined && { jitter }) };
 }
 
-async function retry(queues: QueueHandles, id: string): Promise<ControlOutcome> {
-  const job = await EngineJob.fromId(queues.get(queueOfOrThrow(id)), id);
+async function retry(redis: Redis, prefix: string, queues: QueueHandles, id: string): Promise<ControlOutcome> {
+  const queue = queueOfOrThrow(id);
+  // Opening a queue writes its settings and keeps it in memory: made-up ids must do neither.
+  if ((await redis.exists(queueKeys(prefix, queue).job(id))) === 0) throw notFound(id);
+  const job = await EngineJob.fromId(queues.get(queue), id);
   if (!job) throw notFound(id);
   if (!job.finishedOn) return { done: false };
   if (!job.failedReason)

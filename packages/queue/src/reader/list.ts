@@ -220,10 +220,21 @@ function encode(place: Place): string {
 
 function decode(cursor: string): Place {
   try {
-    const place = JSON.parse(Buffer.from(cursor, 'base64url').toString()) as Place;
-    if (Number.isInteger(place.section) && Number.isInteger(place.queue)) return place;
+    const place: unknown = JSON.parse(Buffer.from(cursor, 'base64url').toString());
+    if (isPlace(place)) return place;
   } catch {
     // Falls through to the one answer for anything that is no cursor of ours.
   }
   throw new SpillwayError('invalid_request', 'expected cursor to be the `next` of an earlier page, got something else');
+}
+
+function isPlace(value: unknown): value is Place {
+  const { section, queue, at, id } = (value ?? {}) as Record<keyof Place, unknown>;
+  const standsSomewhere = Number.isSafeInteger(section) && Number.isSafeInteger(queue);
+  // Scores are times, times 4096 for delayed jobs, and places in a line are counts.
+  return standsSomewhere && isIntegerOrNothing(at) && (id === undefined || typeof id === 'string');
+}
+
+function isIntegerOrNothing(value: unknown): boolean {
+  return value === undefined || (typeof value === 'number' && Number.isInteger(value));
 }
