@@ -8,7 +8,7 @@ import { isTruncated, type RawReply, type RawRequest, sendRaw } from './raw-http
 
 /** FUZZ_SEED and FUZZ_REQUESTS take the test elsewhere and further; a failure names its seed. */
 const SEED = Number(process.env.FUZZ_SEED ?? 20_261_123);
-const REQUESTS = Number(process.env.FUZZ_REQUESTS ?? 600);
+const REQUESTS = Number(process.env.FUZZ_REQUESTS ?? 400);
 const DEADLINE_MS = 8000;
 /** What a problem may repeat of a request, and all else that it says. */
 const PROBLEM_MAX_CHARS = 16_384;
