@@ -3,7 +3,8 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import { AJV_OPTIONS, type Config, type Keys, type Logger } from '@spillway/runtime';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController, type RawServerDefault } from 'fastify';
 import { registerAccess } from './plugins/access.ts';
-import { registerErrors } from './plugins/errors.ts';
+import { answerBadHttp, answerBeforeRouting, registerErrors } from './plugins/errors.ts';
+import { registerJsonBody } from './plugins/json-body.ts';
 import { registerLive } from './plugins/live.ts';
 import { registerMetrics } from './plugins/metrics.ts';
 import { registerOpenApi } from './plugins/openapi.ts';
@@ -29,6 +30,11 @@ export interface AppSetup {
   statusUrl: string;
 }
 
+/** The address and all headers of a request; Node's own default, said here because docs/limits.md does. */
+const HEADERS_MAX_BYTES = 16_384;
+/** How long a request may take to arrive whole: a large upload over a slow line, but not for ever. */
+const REQUEST_MS = 600_000;
+
 /** Builds the HTTP application, not listening yet. The order is the order in which things run. */
 export async function buildApp(setup: AppSetup): Promise<App> {
   const app: App = Fastify({
@@ -38,13 +44,18 @@ export async function buildApp(setup: AppSetup): Promise<App> {
     childLoggerFactory: (logger) => logger,
     genReqId: makeRequestId,
     bodyLimit: setup.config.bodyLimitBytes,
+    requestTimeout: REQUEST_MS,
+    // What a parameter may be is said by its schema, whose refusal names it.
+    routerOptions: { maxParamLength: HEADERS_MAX_BYTES },
+    frameworkErrors: answerBeforeRouting,
+    clientErrorHandler: answerBadHttp,
+    http: { maxHeaderSize: HEADERS_MAX_BYTES },
     ajv: { customOptions: AJV_OPTIONS },
     // A client that keeps its connection must not hold up a stop.
     forceCloseConnections: 'idle',
   }).withTypeProvider<TypeBoxTypeProvider>();
-  // Only JSON is parsed; what else routes take they register themselves.
-  app.removeContentTypeParser('text/plain');
 
+  registerJsonBody(app);
   registerRequestId(app);
   registerErrors(app);
   registerAccess(app, { ...setup, ...setup.services });

@@ -17,6 +17,8 @@ const SILENCE_MS = 60_000;
 
 /** Headers that are between two neighbours, not between the ends (RFC 9110, 7.6.1). */
 const HOP_BY_HOP = ['connection', 'keep-alive', 'proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade'];
+/** Of a request, those of a body too: a GET's is not passed on. */
+const NOT_PASSED_ON = [...HOP_BY_HOP, 'expect', 'content-length'];
 
 type Handler = (request: FastifyRequest, reply: FastifyReply) => Promise<void>;
 
@@ -37,7 +39,7 @@ export function createForward(app: App, statusUrl: string): Handler {
       open.delete(left);
       left.abort();
     });
-    const headers = { ...withoutHops(raw.headers), 'x-request-id': id };
+    const headers = { ...without(NOT_PASSED_ON, raw.headers), 'x-request-id': id };
     const answer = await ask(statusUrl, raw.url ?? '', headers, left.signal).catch((error: unknown) => {
       // A connection that is kept after its answer would hold up a stop that has begun.
       if (left.signal.aborted) reply.header('connection', 'close');
@@ -46,7 +48,7 @@ export function createForward(app: App, statusUrl: string): Handler {
     reply.hijack();
     reply.raw.writeHead(answer.statusCode ?? 502, {
       ...(reply.getHeaders() as OutgoingHttpHeaders),
-      ...withoutHops(answer.headers),
+      ...without(HOP_BY_HOP, answer.headers),
     });
     reply.raw.flushHeaders();
     // Streams are cut all the time, at either end; the other end is then cut too, and the reader asks again.
@@ -92,6 +94,6 @@ function send(
   });
 }
 
-function withoutHops(headers: OutgoingHttpHeaders): OutgoingHttpHeaders {
-  return Object.fromEntries(Object.entries(headers).filter(([name]) => !HOP_BY_HOP.includes(name)));
+function without(names: readonly string[], headers: OutgoingHttpHeaders): OutgoingHttpHeaders {
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => !names.includes(name)));
 }

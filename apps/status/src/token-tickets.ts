@@ -14,7 +14,10 @@ export async function accessOfTicket(
 ): Promise<Access> {
   const grant = await tokenRecords.redeemTicket(ticket);
   if (!grant)
-    throw new SpillwayError('unauthorized', 'expected a ticket that was not used yet and is at most 60 s old');
+    throw new SpillwayError(
+      'unauthorized',
+      'expected a ticket that was not used yet and is at most 60 s old, got another',
+    );
   const { holder, job, token } = grant;
   const ended = () => {
     const why = token && tokens.ended(token);

@@ -22,6 +22,8 @@ export const ERRORS = {
   job_final: { status: 409, retryable: false, title: 'The job has already ended' },
   command_id_reused: { status: 409, retryable: false, title: 'The command id was given with another command' },
   body_too_large: { status: 413, retryable: false, title: 'The body is larger than allowed' },
+  headers_too_large: { status: 431, retryable: false, title: 'The address and headers are larger than allowed' },
+  request_timeout: { status: 408, retryable: true, title: 'The request took too long to arrive' },
   unsupported_media_type: { status: 415, retryable: false, title: 'The content type is not accepted' },
   invalid_input: { status: 422, retryable: false, title: "The input does not match the type's schema" },
   idempotency_key_reused: {

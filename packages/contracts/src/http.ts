@@ -119,7 +119,8 @@ export const JobListQuery = Type.Object(
     state: Type.Optional(JobState),
     queue: Type.Optional(Type.String({ maxLength: 64 })),
     type: Type.Optional(Type.String({ maxLength: 64 })),
-    tag: Type.Optional(Type.String({ maxLength: 100 })),
+    tag: Type.Optional(Type.String({ minLength: 1, maxLength: 100 })),
+    batch: Type.Optional(Type.String({ minLength: 1, maxLength: 128 })),
     limit: Type.Optional(
       Type.String({
         pattern: '^([1-9][0-9]?|100)$',

@@ -7,6 +7,7 @@ export * from './http.ts';
 export * from './job.ts';
 export * from './job-id.ts';
 export * from './job-type.ts';
+export * from './json-nesting.ts';
 export * from './keys.ts';
 export * from './position.ts';
 export * from './problem.ts';

@@ -1,6 +1,7 @@
 import type { Job } from '@spillway/contracts';
 import { openSandbox, until } from '@spillway/testkit';
-import type { ListQuery, Reader } from '../src/reader/index.ts';
+import { createProducer } from '../src/producer/index.ts';
+import { createReader, type ListQuery, type Reader } from '../src/reader/index.ts';
 import { consume, openQueue, TYPE } from './fixture.ts';
 
 async function allPages(reader: Reader, query: ListQuery, queues: string[]): Promise<{ jobs: Job[]; pages: number }> {
@@ -82,3 +83,71 @@ test('a cursor that is not ours is refused', async () => {
     await expect(reader.list({ limit: 5, cursor }, ['work'])).rejects.toMatchObject({ code: 'invalid_request' });
   }
 });
+
+test.each([1, 7, 100])(
+  'pages of %i list all jobs with a tag or of a batch, newest first, equal times too',
+  async (limit) => {
+    await using sandbox = await openSandbox();
+    const redis = await sandbox.connect();
+    const producer = createProducer({
+      redis,
+      prefix: sandbox.prefix,
+      onError: () => undefined,
+      now: () => 1_800_000_000_000,
+    });
+    const reader = createReader({ redis, prefix: sandbox.prefix });
+    const other = { ...TYPE, type: 'test.other', queue: 'other' };
+    const jobs = await Promise.all(
+      Array.from({ length: 130 }, (_, n) =>
+        producer.submit({
+          type: n % 2 ? TYPE : other,
+          input: {},
+          options: { tags: ['t', `n${n}`] },
+          batch: `b${n % 3}`,
+        }),
+      ),
+    );
+    await producer.submit({ type: TYPE, input: {} });
+    const newestFirst = jobs
+      .map(({ id }) => id)
+      .sort()
+      .reverse();
+    const list = async (query: Partial<ListQuery>) =>
+      (await allPages(reader, { limit, ...query }, ['work', 'other'])).jobs.map(({ id }) => id);
+    expect(await list({ tag: 't' })).toEqual(newestFirst);
+    const ofBatch = new Set(jobs.filter(({ batch }) => batch === 'b1').map(({ id }) => id));
+    expect(await list({ batch: 'b1' })).toEqual(newestFirst.filter((id) => ofBatch.has(id)));
+    expect(await list({ tag: 'n4', batch: 'b1' })).toEqual([jobs[4]?.id]);
+    expect(await list({ tag: 't', type: 'test.other', state: 'waiting' })).toHaveLength(65);
+    expect(await list({ tag: 't', queue: 'work' })).toHaveLength(65);
+    expect(await list({ tag: 'none' })).toEqual([]);
+    await producer.close();
+  },
+);
+
+test.each([
+  { section: 3, queue: 0, at: 'x' },
+  { section: 3, queue: 0, at: {} },
+  { section: 0, queue: 0, at: 1.5 },
+  { section: 5, queue: 0, at: 1, id: 7 },
+  { at: 1, id: 'a' },
+  null,
+  [],
+])('the cursor %j, which is none of ours, is refused', async (place) => {
+  await using sandbox = await openSandbox();
+  const { reader } = await openQueue(sandbox);
+  const cursor = Buffer.from(JSON.stringify(place)).toString('base64url');
+  await expect(reader.list({ limit: 5, cursor }, ['work'])).rejects.toMatchObject({ code: 'invalid_request' });
+});
+
+test.each([{ section: 0, queue: 0 }, { at: 'x', id: 'a' }, { at: 1 }, 'x'])(
+  'the cursor %j of another list is refused beside a tag',
+  async (place) => {
+    await using sandbox = await openSandbox();
+    const { reader } = await openQueue(sandbox);
+    const cursor = Buffer.from(JSON.stringify(place)).toString('base64url');
+    await expect(reader.list({ tag: 't', limit: 5, cursor }, ['work'])).rejects.toMatchObject({
+      code: 'invalid_request',
+    });
+  },
+);

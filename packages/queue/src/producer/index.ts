@@ -93,7 +93,7 @@ export function createProducer(setup: {
   const line = { redis, prefix, queues, intake, claims, newId };
   const cancel = createCancel({ redis, prefix, now });
   const retryMember = async (id: string): Promise<ControlOutcome> =>
-    (await retryInFlow({ redis, prefix }, id, retryMember, now())) ?? retry(queues, id);
+    (await retryInFlow({ redis, prefix }, id, retryMember, now())) ?? retry(redis, prefix, queues, id);
   return {
     newBatch: () => newId('batch', now()),
     submitFlow: (tree, labels) =>
@@ -218,8 +218,11 @@ function engineBackoff({ type, delayMs, jitter }: NonNullable<JobOptions['backof
   return { type, delay: delayMs, ...(jitter !== undefined && { jitter }) };
 }
 
-async function retry(queues: QueueHandles, id: string): Promise<ControlOutcome> {
-  const job = await EngineJob.fromId(queues.get(queueOfOrThrow(id)), id);
+async function retry(redis: Redis, prefix: string, queues: QueueHandles, id: string): Promise<ControlOutcome> {
+  const queue = queueOfOrThrow(id);
+  // Opening a queue writes its settings and keeps it in memory: made-up ids must do neither.
+  if ((await redis.exists(queueKeys(prefix, queue).job(id))) === 0) throw notFound(id);
+  const job = await EngineJob.fromId(queues.get(queue), id);
   if (!job) throw notFound(id);
   if (!job.finishedOn) return { done: false };
   if (!job.failedReason)

@@ -16,6 +16,7 @@ import { withRedis } from '../engine/unavailable.ts';
 import { readBrief } from './brief.ts';
 import { readLabelled } from './labelled.ts';
 import { listJobs } from './list.ts';
+import { listLabelled } from './list-labelled.ts';
 
 export { type Labels, type LabelTarget, targetsOf } from '../engine/labels.ts';
 export { toQueueInfo } from './queue-info.ts';
@@ -50,7 +51,7 @@ export interface Members {
   total: number;
 }
 
-export interface ListQuery extends Pick<JobListQuery, 'state' | 'queue' | 'type' | 'tag' | 'cursor'> {
+export interface ListQuery extends Pick<JobListQuery, 'state' | 'queue' | 'type' | 'tag' | 'batch' | 'cursor'> {
   limit: number;
 }
 
@@ -75,7 +76,10 @@ export function createReader({ redis, prefix }: { redis: Redis; prefix: string }
       const { output, cursor, first } = await read(id, { ...NO_WINDOW, output: { from: after, most } });
       return { chunks: output, first: first.output, next: cursor.output };
     },
-    list: (query, queues) => withRedis(redis, () => listJobs(redis, prefix, query, queues)),
+    list: (query, queues) => {
+      const list = query.tag === undefined && query.batch === undefined ? listJobs : listLabelled;
+      return withRedis(redis, () => list(redis, prefix, query, queues));
+    },
     brief: (ids) => withRedis(redis, () => readBrief(redis, prefix, ids)),
     labelled: (label, queues, most) => withRedis(redis, () => readLabelled(redis, prefix, label, queues, most)),
     queued: (queue, most) => withRedis(redis, () => readQueued(redis, prefix, queue, most)),

@@ -56,7 +56,7 @@ export async function listJobs(
   const queues = query.queue ? [query.queue] : [...known].sort();
   const keys = queues.map((queue) => queueKeys(prefix, queue));
   const jobs: Job[] = [];
-  let place: Place | undefined = query.cursor ? decode(query.cursor) : { section: 0, queue: 0 };
+  let place: Place | undefined = query.cursor !== undefined ? placeIn(query.cursor) : { section: 0, queue: 0 };
   for (let scanned = 0; place && jobs.length < query.limit && scanned < SCAN_MAX; ) {
     const step = await readStep(redis, prefix, keys, query, place);
     const taken = take(step.found, query, query.limit - jobs.length);
@@ -64,7 +64,7 @@ export async function listJobs(
     scanned += Math.max(step.found.length, 1);
     place = taken.stoppedAt ?? step.next;
   }
-  return place ? { jobs, next: encode(place) } : { jobs };
+  return place ? { jobs, next: writeCursor(place) } : { jobs };
 }
 
 async function readStep(
@@ -99,10 +99,8 @@ function take(found: Step['found'], query: ListQuery, room: number): { jobs: Job
   return { jobs };
 }
 
-function matches(job: Job, { state, type, tag }: ListQuery): boolean {
-  return (
-    (!state || job.state === state) && (!type || job.type === type) && (!tag || (job.tags?.includes(tag) ?? false))
-  );
+function matches(job: Job, { state, type }: ListQuery): boolean {
+  return (!state || job.state === state) && (!type || job.type === type);
 }
 
 function readSection(
@@ -142,11 +140,12 @@ async function readList(
   return ids.map((id, index): Entry => ({ id, place, at: length - (start + index) })).slice(seen + 1, seen + 1 + most);
 }
 
-async function readSet(
+/** Entries of a sorted set behind a place, highest score first, and highest id first among equal ones. */
+export async function readSet(
   redis: Redis,
   key: string,
   place: Placement['place'],
-  from: Place,
+  from: Pick<Place, 'at' | 'id'>,
   most: number,
 ): Promise<Entry[]> {
   const entries: Entry[] = [];
@@ -162,7 +161,7 @@ async function readSet(
   return entries.slice(0, most);
 }
 
-function isBehind(entry: Entry, from: Place): boolean {
+function isBehind(entry: Entry, from: Pick<Place, 'at' | 'id'>): boolean {
   if (from.at === undefined || from.id === undefined) return true;
   return entry.at < from.at || (entry.at === from.at && entry.id < from.id);
 }
@@ -215,16 +214,40 @@ export function toRecord(values: readonly (string | null)[]): JobRecord {
   );
 }
 
-function encode(place: Place): string {
+/** A cursor is opaque to clients: nothing but JSON in base64url. */
+export function writeCursor(place: object): string {
   return Buffer.from(JSON.stringify(place)).toString('base64url');
 }
 
-function decode(cursor: string): Place {
+/** What a cursor holds, or undefined; whoever wrote it has to look whether it is what they wrote. */
+export function readCursor(cursor: string): unknown {
   try {
-    const place = JSON.parse(Buffer.from(cursor, 'base64url').toString()) as Place;
-    if (Number.isInteger(place.section) && Number.isInteger(place.queue)) return place;
+    return JSON.parse(Buffer.from(cursor, 'base64url').toString());
   } catch {
-    // Falls through to the one answer for anything that is no cursor of ours.
+    return undefined;
   }
-  throw new SpillwayError('invalid_request', 'expected cursor to be the `next` of an earlier page, got something else');
+}
+
+export function invalidCursor(): SpillwayError {
+  return new SpillwayError(
+    'invalid_request',
+    'expected cursor to be the `next` of an earlier page with the same filters, got something else',
+  );
+}
+
+function placeIn(cursor: string): Place {
+  const place = readCursor(cursor);
+  if (isPlace(place)) return place;
+  throw invalidCursor();
+}
+
+function isPlace(value: unknown): value is Place {
+  const { section, queue, at, id } = (value ?? {}) as Record<keyof Place, unknown>;
+  const standsSomewhere = Number.isSafeInteger(section) && Number.isSafeInteger(queue);
+  // Scores are times, times 4096 for delayed jobs, and places in a line are counts.
+  return standsSomewhere && isIntegerOrNothing(at) && (id === undefined || typeof id === 'string');
+}
+
+function isIntegerOrNothing(value: unknown): boolean {
+  return value === undefined || (typeof value === 'number' && Number.isInteger(value));
 }

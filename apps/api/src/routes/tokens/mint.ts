@@ -80,7 +80,10 @@ function readRights(
     );
   }
   if (may === 'command' && !(caller && mayUse(caller, 'control'))) {
-    throw new SpillwayError('forbidden', 'expected a key with the scope control for a token that may command');
+    throw new SpillwayError(
+      'forbidden',
+      'expected a key with the scope control for a token that may command, got one without',
+    );
   }
   return { may, jobs, batches, tags };
 }
