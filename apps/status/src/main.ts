@@ -23,7 +23,7 @@ import { queueSnapshots } from './snapshot-queue.ts';
 /** What stopping may take beyond the wait for the clients: the goodbye to those that stay, and the connections to Redis. */
 const STOP_MARGIN_MS = 3000;
 
-await runService('status', start, (config) => config.statusStopMs + STOP_MARGIN_MS);
+await runService('status', start, { stopMs: (config) => config.statusStopMs + STOP_MARGIN_MS });
 
 async function start({ config, logger }: ServiceSetup): Promise<RunningService> {
   const warning = checkBind(config);

@@ -1,4 +1,5 @@
 import { Redis, type RedisOptions } from 'ioredis';
+import { settledWithin } from './engine/settled-within.ts';
 
 /** What a connection is for decides how it behaves when Redis is away. */
 export type ConnectionRole = 'command' | 'worker' | 'feed';
@@ -41,10 +42,14 @@ export function connectRedis(url: string, role: ConnectionRole, name: string, on
   return redis;
 }
 
+/** A Redis that hangs says no goodbye. */
+const QUIT_MS = 500;
+
 /** Closes a connection, politely while Redis answers and at once when it does not. Closing twice is harmless. */
 export async function closeRedis(redis: Redis): Promise<void> {
-  if (redis.status === 'ready') await redis.quit().catch(() => redis.disconnect());
-  else redis.disconnect();
+  if (redis.status === 'ready') await settledWithin(redis.quit(), QUIT_MS);
+  redis.disconnect();
 }
 
 export type { Redis } from 'ioredis';
+export { settledWithin } from './engine/settled-within.ts';

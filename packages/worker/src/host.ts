@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
 import type { WorkerInfo } from '@spillway/contracts';
 import type { FileStore } from '@spillway/files';
-import { closeRedis, connectRedis } from '@spillway/queue/connection';
+import { closeRedis, connectRedis, settledWithin } from '@spillway/queue/connection';
 import { type Consumer, createConsumer, makeWorkerId } from '@spillway/queue/consumer';
 import { BEAT_MS, createRegistry } from '@spillway/queue/registry';
 import { beat, type Config, ConfigError, type Logger, VERSION } from '@spillway/runtime';
@@ -14,8 +14,13 @@ export { loadJobs } from './load-jobs.ts';
 /** A worker that runs jobs until it is stopped. */
 export interface WorkerHost {
   readonly id: string;
-  /** Stops taking, lets jobs finish for WORKER_STOP_MS, hands the rest back, closes connections. Calling twice is harmless. */
+  /**
+   * Stops taking, lets jobs finish for WORKER_STOP_MS, hands the rest back, closes connections; a second or so longer at
+   * most where Redis does not answer. Calling twice is harmless.
+   */
   stop(): Promise<void>;
+  /** Ends the patience of a stop: what still runs is handed back now. Calling it earlier stops the taking as well. */
+  hurry(): void;
 }
 
 export interface HostSetup {
@@ -23,14 +28,19 @@ export interface HostSetup {
   files: FileStore;
   config: Config;
   logger: Logger;
+  /** Once it has aborted, no job is taken. */
+  stopping?: AbortSignal;
 }
+
+/** What a worker's last words may take where Redis has gone. */
+const LEAVE_MS = 500;
 
 /**
  * Publishes the job types and takes jobs of their queues. Resolves once it takes jobs; waits for Redis as long as that
  * takes, because a worker has nothing better to do.
- * @throws TypeError for a schema that cannot be used, ConfigError where WORKER_QUEUES names a queue that no type is on.
+ * @throws TypeError for a schema that cannot be used, the reason of `stopping`, ConfigError where WORKER_QUEUES names a queue that no type is on.
  */
-export async function startWorker({ jobs, files, config, logger }: HostSetup): Promise<WorkerHost> {
+export async function startWorker({ jobs, files, config, logger, stopping: stopped }: HostSetup): Promise<WorkerHost> {
   const id = makeWorkerId();
   const loaded = new Map(jobs.map((job) => [job.type, loadJob(job)]));
   const queues = chooseQueues([...loaded.values()], config);
@@ -38,6 +48,8 @@ export async function startWorker({ jobs, files, config, logger }: HostSetup): P
   const redis = connectRedis(config.redisUrl, 'worker', id, onError);
   const registry = createRegistry({ redis, prefix: config.prefix });
   await registry.publish([...loaded.values()].map(({ published }) => published));
+
+  stopped?.throwIfAborted();
 
   const setup = { jobs: loaded, files, logger, resultLimitBytes: config.resultLimitBytes };
   const consumers = [...queues].map(([queue, concurrency]) =>
@@ -61,7 +73,7 @@ export async function startWorker({ jobs, files, config, logger }: HostSetup): P
     stopBeating();
     stopHealth();
     await Promise.all(consumers.map((consumer) => consumer.stop(config.workerStopMs)));
-    if (redis.status === 'ready') await registry.leave(id);
+    if (redis.status === 'ready') await settledWithin(registry.leave(id), LEAVE_MS);
     await closeRedis(redis);
   };
   return {
@@ -69,6 +81,9 @@ export async function startWorker({ jobs, files, config, logger }: HostSetup): P
     stop() {
       stopping ??= stop();
       return stopping;
+    },
+    hurry() {
+      for (const consumer of consumers) void consumer.stop(0);
     },
   };
 }
