@@ -1,6 +1,6 @@
 import { SCOPES } from '@spillway/contracts';
 import { createCancel } from '@spillway/queue/cancel';
-import { closeRedis, connectRedis } from '@spillway/queue/connection';
+import { closeRedis, connectRedis, redisCheck } from '@spillway/queue/connection';
 import { createFeed } from '@spillway/queue/feed';
 import { createReader } from '@spillway/queue/reader';
 import { createRegistry as createWorkerRegistry } from '@spillway/queue/registry';
@@ -53,7 +53,7 @@ async function start({ config, logger }: ServiceSetup): Promise<RunningService> 
     cancel: createCancel({ redis, prefix }),
     slowReaders,
     metrics,
-    readiness: () => checkReadiness({ redis: () => redis.ping() }),
+    readiness: () => checkReadiness({ redis: redisCheck(redis) }),
     logger,
   });
   await tokenRecords.looked;

@@ -8,10 +8,11 @@ export type ConnectionRole = 'command' | 'worker' | 'feed';
 const RETRY_MAX_MS = 1000;
 
 const OPTIONS: Record<ConnectionRole, Omit<RedisOptions, 'replyMapping'>> = {
-  // A caller waits for the answer: fail soon rather than hang. The outcome of a timed-out add is unknown, which is
-  // harmless because job ids are ours and a repeat finds the job that is there. A connection that died without a word
-  // would let one command after the other time out, for as long as TCP takes to notice: minutes.
-  command: { maxRetriesPerRequest: 1, commandTimeout: 5000, connectTimeout: 2000, socketTimeout: 10_000 },
+  // A caller waits for the answer, and is told within a second that there is none (engine/silence.ts); commandTimeout only
+  // stands behind that, for what has no caller, and is long enough for a Redis that is slow and alive. The outcome of a
+  // command that was given up is unknown, which is harmless because job ids are ours and a repeat finds the job that is
+  // there. A connection that says nothing for two seconds is replaced: Redis may be well, and the connection dead.
+  command: { maxRetriesPerRequest: 1, commandTimeout: 5000, connectTimeout: 2000, socketTimeout: 2000 },
   // A worker has nothing better to do than to wait. The engine demands `null` for its blocking reads; socketTimeout ends
   // a half-open connection, and must exceed the engine's longest blocking read of 10 s.
   worker: { maxRetriesPerRequest: null, socketTimeout: 15_000 },
@@ -40,6 +41,21 @@ export function connectRedis(url: string, role: ConnectionRole, name: string, on
     reported = true;
   });
   return redis;
+}
+
+/**
+ * A check whether Redis answers on a connection, for whoever tells the world: at most one question is under way, so asking
+ * again and again while Redis is away piles nothing up. It rejects at once without a connection; it does not time out.
+ */
+export function redisCheck(redis: Redis): () => Promise<void> {
+  let asking: Promise<unknown> | undefined;
+  return async () => {
+    if (redis.status !== 'ready') throw new Error(`expected a connection to Redis, got status ${redis.status}`);
+    asking ??= redis.ping().finally(() => {
+      asking = undefined;
+    });
+    await asking;
+  };
 }
 
 /** A Redis that hangs says no goodbye. */

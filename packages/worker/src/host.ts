@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
 import type { WorkerInfo } from '@spillway/contracts';
 import type { FileStore } from '@spillway/files';
-import { closeRedis, connectRedis, settledWithin } from '@spillway/queue/connection';
+import { closeRedis, connectRedis, redisCheck, settledWithin } from '@spillway/queue/connection';
 import { type Consumer, createConsumer, makeWorkerId } from '@spillway/queue/consumer';
 import { BEAT_MS, createRegistry } from '@spillway/queue/registry';
 import { beat, type Config, ConfigError, type Logger, VERSION } from '@spillway/runtime';
@@ -65,7 +65,7 @@ export async function startWorker({ jobs, files, config, logger, stopping: stopp
   );
   await Promise.all(consumers.map((consumer) => consumer.ready()));
   const stopBeating = await startBeating(() => registry.beat(describeWorker(id, queues, loaded, consumers)), onError);
-  const stopHealth = config.healthFile ? beat(config.healthFile, () => redis.ping()) : () => undefined;
+  const stopHealth = config.healthFile ? beat(config.healthFile, redisCheck(redis)) : () => undefined;
   logger.info({ workerId: id, queues: Object.fromEntries(queues), types: [...loaded.keys()] }, 'taking jobs');
 
   let stopping: Promise<void> | undefined;
