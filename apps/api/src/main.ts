@@ -1,6 +1,6 @@
 import { SCOPES } from '@spillway/contracts';
 import { openFileStore } from '@spillway/files';
-import { closeRedis, connectRedis } from '@spillway/queue/connection';
+import { closeRedis, connectRedis, redisCheck } from '@spillway/queue/connection';
 import { createFeed } from '@spillway/queue/feed';
 import { createProducer } from '@spillway/queue/producer';
 import { createReader } from '@spillway/queue/reader';
@@ -57,7 +57,7 @@ async function start({ config, logger }: ServiceSetup): Promise<RunningService> 
       tokenRecords,
       metrics: createMetrics({ queues: catalogue.queues, reader, workers: registry }),
       waitForEnd: createWaitForEnd(feed, listener, reader),
-      readiness: () => checkReadiness({ redis: () => redis.ping() }),
+      readiness: () => checkReadiness({ redis: redisCheck(redis) }),
     },
   });
   await tokenRecords.looked;

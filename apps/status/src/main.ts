@@ -1,6 +1,6 @@
 import { SCOPES } from '@spillway/contracts';
 import { createCancel } from '@spillway/queue/cancel';
-import { closeRedis, connectRedis } from '@spillway/queue/connection';
+import { closeRedis, connectRedis, redisCheck } from '@spillway/queue/connection';
 import { createFeed } from '@spillway/queue/feed';
 import { createReader } from '@spillway/queue/reader';
 import { createRegistry as createWorkerRegistry } from '@spillway/queue/registry';
@@ -23,7 +23,7 @@ import { queueSnapshots } from './snapshot-queue.ts';
 /** What stopping may take beyond the wait for the clients: the goodbye to those that stay, and the connections to Redis. */
 const STOP_MARGIN_MS = 3000;
 
-await runService('status', start, (config) => config.statusStopMs + STOP_MARGIN_MS);
+await runService('status', start, { stopMs: (config) => config.statusStopMs + STOP_MARGIN_MS });
 
 async function start({ config, logger }: ServiceSetup): Promise<RunningService> {
   const warning = checkBind(config);
@@ -53,7 +53,7 @@ async function start({ config, logger }: ServiceSetup): Promise<RunningService> 
     cancel: createCancel({ redis, prefix }),
     slowReaders,
     metrics,
-    readiness: () => checkReadiness({ redis: () => redis.ping() }),
+    readiness: () => checkReadiness({ redis: redisCheck(redis) }),
     logger,
   });
   await tokenRecords.looked;

@@ -1,7 +1,8 @@
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { openFileStore } from '@spillway/files';
-import { type RunningService, runService, type ServiceSetup } from '@spillway/runtime';
+import { type Config, type RunningService, runService, type ServiceSetup } from '@spillway/runtime';
+import type { DefinedJob } from '@spillway/worker';
 import { loadJobs, startWorker } from '@spillway/worker/host';
 import { startFleet } from './fleet.ts';
 import { settings } from './settings.ts';
@@ -11,24 +12,31 @@ const JOBS = fileURLToPath(new URL('./jobs', import.meta.url));
 /** Handing back and closing need a moment beyond the time that jobs are given to finish. */
 const CLOSING_MS = 5000;
 
-await runService('worker', start, (config) => config.workerStopMs + CLOSING_MS);
+await runService('worker', start, {
+  stopMs: (config) => config.workerStopMs + CLOSING_MS,
+  prepare: async (config) => (processesOf(config) === 1 ? loadJobs(config.jobs ? [JOBS, config.jobs] : [JOBS]) : []),
+});
 
-function start(setup: ServiceSetup): Promise<RunningService> {
-  const { workerProcesses } = setup.config;
-  const count = workerProcesses === 'auto' ? availableParallelism() : workerProcesses;
-  return count === 1 ? startAlone(setup) : startFleet(count, fileURLToPath(import.meta.url), setup.logger);
+function processesOf({ workerProcesses }: Config): number {
+  return workerProcesses === 'auto' ? availableParallelism() : workerProcesses;
 }
 
-async function startAlone({ config, logger }: ServiceSetup): Promise<RunningService> {
-  const jobs = await loadJobs(config.jobs ? [JOBS, config.jobs] : [JOBS]);
+function start(setup: ServiceSetup, jobs: DefinedJob[]): Promise<RunningService> {
+  const count = processesOf(setup.config);
+  return count === 1 ? startAlone(setup, jobs) : startFleet(count, fileURLToPath(import.meta.url), setup.logger);
+}
+
+async function startAlone(setup: ServiceSetup, jobs: DefinedJob[]): Promise<RunningService> {
+  const { config } = setup;
   settings();
   // What a handler saves is its author's choice; what users send in is checked by api.
   const files = openFileStore({ location: config.files, maxBytes: config.fileLimitBytes, allowedTypes: ['*'] });
-  const worker = await startWorker({ jobs, files, config, logger });
+  const worker = await startWorker({ ...setup, jobs, files });
   return {
     async stop() {
       await worker.stop();
       await files.close();
     },
+    hurry: () => worker.hurry(),
   };
 }

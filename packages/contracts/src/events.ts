@@ -14,7 +14,8 @@ export type JobEvent = {
 } & JobChange;
 
 export type JobChange =
-  | { kind: 'state'; state: JobState; result?: unknown; error?: JobError; runAt?: string }
+  /** `attempt` where it is not what the state says by itself: a start that was handed back does not count. */
+  | { kind: 'state'; state: JobState; result?: unknown; error?: JobError; runAt?: string; attempt?: number }
   | { kind: 'report'; progress?: Progress; log?: LogLine[]; output?: OutputChunk[] }
   | { kind: 'removed' }
   /** A member of a watched set, before the first event about it; told in sets only. */

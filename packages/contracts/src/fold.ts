@@ -106,6 +106,6 @@ function applyState(job: Job, event: JobEvent & { kind: 'state' }): Job {
       return { ...open, state: 'delayed', ...(event.runAt && { runAt: event.runAt }) };
     case 'waiting':
     case 'blocked':
-      return { ...open, state: event.state };
+      return { ...open, state: event.state, ...(event.attempt !== undefined && { attempt: event.attempt }) };
   }
 }

@@ -1,4 +1,5 @@
 import { Redis, type RedisOptions } from 'ioredis';
+import { settledWithin } from './engine/settled-within.ts';
 
 /** What a connection is for decides how it behaves when Redis is away. */
 export type ConnectionRole = 'command' | 'worker' | 'feed';
@@ -7,10 +8,11 @@ export type ConnectionRole = 'command' | 'worker' | 'feed';
 const RETRY_MAX_MS = 1000;
 
 const OPTIONS: Record<ConnectionRole, Omit<RedisOptions, 'replyMapping'>> = {
-  // A caller waits for the answer: fail soon rather than hang. The outcome of a timed-out add is unknown, which is
-  // harmless because job ids are ours and a repeat finds the job that is there. A connection that died without a word
-  // would let one command after the other time out, for as long as TCP takes to notice: minutes.
-  command: { maxRetriesPerRequest: 1, commandTimeout: 5000, connectTimeout: 2000, socketTimeout: 10_000 },
+  // A caller waits for the answer, and is told within a second that there is none (engine/silence.ts); commandTimeout only
+  // stands behind that, for what has no caller, and is long enough for a Redis that is slow and alive. The outcome of a
+  // command that was given up is unknown, which is harmless because job ids are ours and a repeat finds the job that is
+  // there. A connection that says nothing for two seconds is replaced: Redis may be well, and the connection dead.
+  command: { maxRetriesPerRequest: 1, commandTimeout: 5000, connectTimeout: 2000, socketTimeout: 2000 },
   // A worker has nothing better to do than to wait. The engine demands `null` for its blocking reads; socketTimeout ends
   // a half-open connection, and must exceed the engine's longest blocking read of 10 s.
   worker: { maxRetriesPerRequest: null, socketTimeout: 15_000 },
@@ -41,10 +43,29 @@ export function connectRedis(url: string, role: ConnectionRole, name: string, on
   return redis;
 }
 
+/**
+ * A check whether Redis answers on a connection, for whoever tells the world: at most one question is under way, so asking
+ * again and again while Redis is away piles nothing up. It rejects at once without a connection; it does not time out.
+ */
+export function redisCheck(redis: Redis): () => Promise<void> {
+  let asking: Promise<unknown> | undefined;
+  return async () => {
+    if (redis.status !== 'ready') throw new Error(`expected a connection to Redis, got status ${redis.status}`);
+    asking ??= redis.ping().finally(() => {
+      asking = undefined;
+    });
+    await asking;
+  };
+}
+
+/** A Redis that hangs says no goodbye. */
+const QUIT_MS = 500;
+
 /** Closes a connection, politely while Redis answers and at once when it does not. Closing twice is harmless. */
 export async function closeRedis(redis: Redis): Promise<void> {
-  if (redis.status === 'ready') await redis.quit().catch(() => redis.disconnect());
-  else redis.disconnect();
+  if (redis.status === 'ready') await settledWithin(redis.quit(), QUIT_MS);
+  redis.disconnect();
 }
 
 export type { Redis } from 'ioredis';
+export { settledWithin } from './engine/settled-within.ts';

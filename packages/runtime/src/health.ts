@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 
 /** Resolves when the thing works; rejects with the reason when it does not. */
 export type HealthCheck = () => Promise<unknown>;
@@ -34,17 +34,26 @@ async function outcome(check: HealthCheck): Promise<'ok' | string> {
   }
 }
 
-/** How often a process without a port shows that it lives; a container check allows three misses. */
-const BEAT_MS = 5000;
+/** How often a process without a port shows that it lives: what a look at the file tells is true within two seconds. */
+const BEAT_MS = 1000;
 
-/** Touches `file` every 5 s while the check passes, so that a container's health check can look at its age. Returns the stop. */
+/**
+ * Touches `file` every second while the check passes, and takes it away while it does not, so that a container's health
+ * check can look at its age: a process that hangs lets it grow old. Returns the stop, which leaves the file.
+ */
 export function beat(file: string, check: HealthCheck): () => void {
-  const touch = () =>
-    outcome(check)
-      .then((result) => (result === 'ok' ? writeFile(file, `${Date.now()}\n`) : undefined))
+  let beating: Promise<unknown> | undefined;
+  const show = async () => ((await outcome(check)) === 'ok' ? writeFile(file, `${Date.now()}\n`) : rm(file, { force: true }));
+  const next = () => {
+    // One at a time: of two that overlap the older one could have the last word.
+    beating ??= show()
       // An unwritable file shows as its growing age, which is what the check looks at.
-      .catch(() => undefined);
-  void touch();
-  const timer = setInterval(touch, BEAT_MS);
+      .catch(() => undefined)
+      .finally(() => {
+        beating = undefined;
+      });
+  };
+  next();
+  const timer = setInterval(next, BEAT_MS);
   return () => clearInterval(timer);
 }

@@ -35,7 +35,54 @@ test('it does not start when its parent was gone before it could', async () => {
   expect(service.stdout()).toBe('');
 });
 
-test('a second signal ends it at once with exit code 1', async () => {
+test('a second signal cuts a stop short, which still ends well', async () => {
+  await using service = start('hurries');
+  await service.message;
+  service.child.kill('SIGTERM');
+  await service.wrote('cleaning up');
+  service.child.kill('SIGTERM');
+  expect(await service.ended).toBe(0);
+  expect(service.stdout()).toContain('cleaned up');
+});
+
+test('a stop that cannot be cut short ends all the same, with exit code 1', async () => {
+  await using service = start('cannot hurry');
+  await service.message;
+  service.child.kill('SIGTERM');
+  await service.wrote('cleaning up');
+  service.child.kill('SIGTERM');
+  await service.wrote('no faster');
+  expect(await service.ended).toBe(1);
+  expect(service.stdout()).not.toContain('ending at once');
+});
+
+test('a third signal ends it at once', async () => {
+  await using service = start('cannot hurry');
+  await service.message;
+  service.child.kill('SIGTERM');
+  await service.wrote('cleaning up');
+  service.child.kill('SIGTERM');
+  await service.wrote('no faster');
+  service.child.kill('SIGINT');
+  expect(await service.ended).toBe(1);
+  expect(service.stdout()).toContain('"signal":"SIGINT","msg":"ending at once"');
+});
+
+test('a signal ends it while it prepares, whatever it is busy with', async () => {
+  await using service = start('prepares for ever');
+  await service.wrote('preparing');
+  service.child.kill('SIGTERM');
+  expect(await service.ended).toBe('SIGTERM');
+});
+
+test('a signal ends it while it starts, however long that would have taken', async () => {
+  await using service = start('starts for ever');
+  await service.wrote('starting');
+  service.child.kill('SIGTERM');
+  expect(await service.ended).toBe(0);
+});
+
+test('a second signal ends a service that cannot hurry at once with exit code 1', async () => {
   await using service = start('stops slowly');
   await service.message;
   service.child.kill('SIGTERM');

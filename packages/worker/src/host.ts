@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
 import type { WorkerInfo } from '@spillway/contracts';
 import type { FileStore } from '@spillway/files';
-import { closeRedis, connectRedis } from '@spillway/queue/connection';
+import { closeRedis, connectRedis, redisCheck, settledWithin } from '@spillway/queue/connection';
 import { type Consumer, createConsumer, makeWorkerId } from '@spillway/queue/consumer';
 import { BEAT_MS, createRegistry } from '@spillway/queue/registry';
 import { beat, type Config, ConfigError, type Logger, VERSION } from '@spillway/runtime';
@@ -15,8 +15,13 @@ export { loadJobs } from './load-jobs.ts';
 /** A worker that runs jobs until it is stopped. */
 export interface WorkerHost {
   readonly id: string;
-  /** Stops taking, lets jobs finish for WORKER_STOP_MS, hands the rest back, closes connections. Calling twice is harmless. */
+  /**
+   * Stops taking, lets jobs finish for WORKER_STOP_MS, hands the rest back, closes connections; a second or so longer at
+   * most where Redis does not answer. Calling twice is harmless.
+   */
   stop(): Promise<void>;
+  /** Ends the patience of a stop: what still runs is handed back now. Calling it earlier stops the taking as well. */
+  hurry(): void;
 }
 
 export interface HostSetup {
@@ -26,14 +31,20 @@ export interface HostSetup {
   logger: Logger;
   /** How long a lease lasts without renewal; 10 s. */
   leaseMs?: number;
+  /** Once it has aborted, no job is taken. */
+  stopping?: AbortSignal;
 }
+
+/** What a worker's last words may take where Redis has gone. */
+const LEAVE_MS = 500;
 
 /**
  * Publishes the job types and takes jobs of their queues. Resolves once it takes jobs; waits for Redis as long as that
  * takes, because a worker has nothing better to do.
- * @throws TypeError for a schema that cannot be used, ConfigError where WORKER_QUEUES names a queue that no type is on.
+ * @throws TypeError for a schema that cannot be used, the reason of `stopping`, ConfigError where WORKER_QUEUES names a queue that no type is on.
  */
-export async function startWorker({ jobs, files, config, logger, leaseMs }: HostSetup): Promise<WorkerHost> {
+export async function startWorker(host: HostSetup): Promise<WorkerHost> {
+  const { jobs, files, config, logger, leaseMs, stopping: stopped } = host;
   const id = makeWorkerId();
   const loaded = new Map(jobs.map((job) => [job.type, loadJob(job)]));
   const queues = chooseQueues([...loaded.values()], config);
@@ -43,6 +54,8 @@ export async function startWorker({ jobs, files, config, logger, leaseMs }: Host
   await registry.publish([...loaded.values()].map(({ published }) => published));
 
   const isolates = createIsolates({ config, files: files.config, concurrency: queues });
+  stopped?.throwIfAborted();
+
   const setup = { jobs: loaded, files, logger, resultLimitBytes: config.resultLimitBytes, isolates };
   const consumers = [...queues].map(([queue, concurrency]) =>
     createConsumer({
@@ -58,7 +71,7 @@ export async function startWorker({ jobs, files, config, logger, leaseMs }: Host
   );
   await Promise.all(consumers.map((consumer) => consumer.ready()));
   const stopBeating = await startBeating(() => registry.beat(describeWorker(id, queues, loaded, consumers)), onError);
-  const stopHealth = config.healthFile ? beat(config.healthFile, () => redis.ping()) : () => undefined;
+  const stopHealth = config.healthFile ? beat(config.healthFile, redisCheck(redis)) : () => undefined;
   logger.info({ workerId: id, queues: Object.fromEntries(queues), types: [...loaded.keys()] }, 'taking jobs');
 
   let stopping: Promise<void> | undefined;
@@ -67,7 +80,7 @@ export async function startWorker({ jobs, files, config, logger, leaseMs }: Host
     stopHealth();
     await Promise.all(consumers.map((consumer) => consumer.stop(config.workerStopMs)));
     await isolates.stop();
-    if (redis.status === 'ready') await registry.leave(id);
+    if (redis.status === 'ready') await settledWithin(registry.leave(id), LEAVE_MS);
     await closeRedis(redis);
   };
   return {
@@ -75,6 +88,9 @@ export async function startWorker({ jobs, files, config, logger, leaseMs }: Host
     stop() {
       stopping ??= stop();
       return stopping;
+    },
+    hurry() {
+      for (const consumer of consumers) void consumer.stop(0);
     },
   };
 }

@@ -8,9 +8,11 @@ import { EVENTS_KEPT } from '../engine/limits.ts';
 import { reportOthers } from '../engine/unavailable.ts';
 import { type ChildEnd, readChildren } from './children.ts';
 import { forgetOldJobs } from './forget.ts';
+import { handBackJob } from './hand-back-script.ts';
 import { createReports, type JobReports, type ReportedLease } from './reports.ts';
 import { RunningJob } from './running-job.ts';
 import { createSteps, type JobSteps } from './steps.ts';
+import { createStop } from './stop.ts';
 
 export type { ChildEnd } from './children.ts';
 export type { JobReports } from './reports.ts';
@@ -47,7 +49,8 @@ export interface Consumer {
   ready(): Promise<void>;
   /**
    * Stops taking at once and lets running jobs finish for `finishMs`; what still runs then is aborted and handed back, so
-   * that another worker has it at once and no attempt is spent. Safe to call twice; never waits for Redis beyond a second more.
+   * that another worker has it at once and no attempt is spent. A second call can shorten the first one's time and is one
+   * stop with it; never waits for Redis beyond a second more.
    */
   stop(finishMs: number): Promise<void>;
 }
@@ -75,8 +78,6 @@ const LEASE_MS = 10_000;
 const RETRY_MS = 1000;
 /** How often a job may lose its worker before it counts as the job's fault; a lost reply costs one too. */
 const MAX_LOST_WORKERS = 3;
-/** After the deadline, how long handing back may take before the leases are simply left to run out. */
-const HAND_BACK_MS = 1000;
 
 /** `<host>-<pid>-<random>`: says where to look, and differs between two workers of one restarted container. */
 export function makeWorkerId(): string {
@@ -92,12 +93,9 @@ export function createConsumer(setup: ConsumerSetup): Consumer {
   const onLost = ({ id, attempt }: ReportedLease) => running.get(id)?.attempt === attempt && loseLease(id);
   const reports = createReports({ redis, keys, onError, onLost });
   const steps = createSteps({ redis, keys, onError: reportOthers(onError), onLost });
-  /** Set at the deadline of a stop. The engine may still bring a job that it was fetching when it was told to close. */
-  let handingBack = false;
-
   // Two parameters only: for a third one the engine would make an abort signal for every job.
   async function processJob(job: EngineJob<unknown, unknown, string>, token?: string): Promise<unknown> {
-    if (handingBack) return handBack(job, token);
+    if (stopping.hasBegun) return handBack(job, token);
     const held = { id: job.id ?? '', token: token ?? '', attempt: job.attemptsStarted };
     const lease = new RunningJob(job, queue, {
       reports: reports.open(held),
@@ -112,6 +110,14 @@ export function createConsumer(setup: ConsumerSetup): Consumer {
     } finally {
       if (running.get(lease.id) === lease) running.delete(lease.id);
     }
+  }
+
+  /** What cannot be handed back is left to its lease, which runs out. Always throws: the engine then leaves the job alone. */
+  async function handBack({ id = '' }: EngineJob<unknown, unknown, string>, token = ''): Promise<never> {
+    const { events, active, wait, prioritized, stalled, meta, marker } = keys;
+    const lines = [events, active, wait, prioritized, stalled, meta, marker];
+    await handBackJob(redis, lines, [keys.base, EVENTS_KEPT, id, token]).catch(reportOthers(onError));
+    throw new WaitingError();
   }
 
   const worker: Worker<unknown, unknown, string> = new Worker(engineName(queue), processJob, {
@@ -129,7 +135,16 @@ export function createConsumer(setup: ConsumerSetup): Consumer {
   const stopForgetting = forgetOldJobs({ queue, redis, prefix, onError });
   worker.on('lockRenewalFailed', (ids: string[]) => ids.forEach(loseLease));
 
-  let stopping: Promise<void> | undefined;
+  const stopping = createStop({
+    close: () => worker.close(),
+    handBackRest: () => {
+      for (const lease of running.values()) {
+        // First, so that what the handler makes of its signal is not taken for the outcome.
+        lease.handBack();
+        lease.abort('the worker stops');
+      }
+    },
+  });
   return {
     get running() {
       return running.size;
@@ -141,14 +156,7 @@ export function createConsumer(setup: ConsumerSetup): Consumer {
     },
     stop(finishMs) {
       stopForgetting();
-      stopping ??= stop(worker, finishMs, () => {
-        handingBack = true;
-        for (const lease of running.values()) {
-          lease.abort('the worker stops');
-          lease.handBack();
-        }
-      });
-      return stopping;
+      return stopping.within(finishMs);
     },
   };
 }
@@ -161,35 +169,4 @@ function settle(outcome: Outcome): unknown {
   // The handler's own stack is what helps; this function's says nothing.
   if (outcome.cause?.stack) error.stack = outcome.cause.stack;
   throw error;
-}
-
-/** Puts the job back to the front of the line, its attempt unspent. */
-async function handBack(job: EngineJob<unknown, unknown, string>, token: string | undefined): Promise<never> {
-  await job.moveToWait(token);
-  throw new WaitingError();
-}
-
-async function stop(
-  worker: Worker<unknown, unknown, string>,
-  finishMs: number,
-  handBackAll: () => void,
-): Promise<void> {
-  const closed = worker.close();
-  // Waiting for jobs, and for a Redis that may be away, are the only reasons why closing takes time.
-  closed.catch(() => undefined);
-  if (await settledWithin(closed, finishMs)) return;
-  handBackAll();
-  await settledWithin(closed, HAND_BACK_MS);
-}
-
-async function settledWithin(work: Promise<void>, ms: number): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<boolean>((resolve) => {
-    timer = setTimeout(() => resolve(false), ms);
-  });
-  try {
-    return await Promise.race([work.then(() => true), late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

@@ -15,6 +15,8 @@ export interface QueueKeys {
   readonly prioritized: string;
   readonly delayed: string;
   readonly blocked: string;
+  /** Active jobs whose lease the engine looks at in its next check. */
+  readonly stalled: string;
   readonly completed: string;
   readonly failed: string;
   job(id: string): string;
@@ -51,6 +53,7 @@ export function queueKeys(prefix: string, queue: string): QueueKeys {
     prioritized: `${base}prioritized`,
     delayed: `${base}delayed`,
     blocked: `${base}waiting-children`,
+    stalled: `${base}stalled`,
     completed: `${base}completed`,
     failed: `${base}failed`,
     job: (id) => base + id,

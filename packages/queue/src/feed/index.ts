@@ -2,7 +2,7 @@ import { type JobEvent, queueOf } from '@spillway/contracts';
 import type { Redis } from 'ioredis';
 import { epochOf } from '../engine/epoch.ts';
 import { queueKeys } from '../engine/keys.ts';
-import { isPassing } from '../engine/unavailable.ts';
+import { isPassing, withRedis } from '../engine/unavailable.ts';
 import { type BriefEvent, parseBrief } from './brief-event.ts';
 import { type Ends, findGap, type Mark, readEnds } from './continuity.ts';
 import { parseEvent, type StreamEntry } from './parse-event.ts';
@@ -14,7 +14,7 @@ export interface Feed {
   /**
    * Follows one job's queue from now on. Resolves once the stream's position is known, so a snapshot that is taken
    * afterwards overlaps the events and never leaves a gap. Calls add up; each is undone by calling its release, twice is
-   * harmless. @throws the reader's error when Redis cannot be asked for the position.
+   * harmless. @throws SpillwayError `unavailable` when Redis cannot be asked for the position.
    */
   follow(job: string): Promise<() => void>;
   /**
@@ -178,8 +178,7 @@ class StreamFeed implements Feed {
   async #start(queue: string): Promise<Followed> {
     const { commands, prefix } = this.#setup;
     const { events: key } = queueKeys(prefix, queue);
-    const ends = await readEnds(commands, key);
-    const mark = markAt(ends, await epochOf(commands));
+    const mark = await withRedis(commands, async () => markAt(await readEnds(commands, key), await epochOf(commands)));
     const followed: Followed = { queue, key, mark, jobs: new Map(), whole: new Set(), unreadable: false };
     if (this.#closed) return followed;
     this.#queues.set(queue, followed);

@@ -20,8 +20,14 @@ export function parseEvent([pos, flat]: StreamEntry, wanted: Wanted): JobEvent |
   const head = { job, pos, at: Number(pos.split('-')[0]) };
   switch (fields.event) {
     case 'waiting':
+      return {
+        ...head,
+        kind: 'state',
+        state: 'waiting',
+        ...(fields.attempt !== undefined && { attempt: Number(fields.attempt) }),
+      };
     case 'active':
-      return { ...head, kind: 'state', state: fields.event };
+      return { ...head, kind: 'state', state: 'active' };
     case 'waiting-children':
       return { ...head, kind: 'state', state: 'blocked' };
     case 'delayed':
