@@ -48,6 +48,7 @@ export async function startWorker({ jobs, files, config, logger }: HostSetup): P
       workerId: id,
       concurrency,
       run: (lease) => runJob(lease, setup),
+      cancelGraceMs: (type) => loaded.get(type)?.cancelGraceMs ?? config.cancelGraceMs,
       onError,
     }),
   );

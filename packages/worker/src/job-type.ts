@@ -13,6 +13,8 @@ export interface LoadedJob {
   timeoutMs: number;
   /** Most jobs of its queue at once in one process, where the type says so. */
   concurrency: number | undefined;
+  /** How long a cancelled job may take to stop by itself, where the type says so. */
+  cancelGraceMs: number | undefined;
 }
 
 type Parsed = { input: unknown } | { problem: string };
@@ -29,8 +31,8 @@ export const DEFAULT_TIMEOUT_MS = 900_000;
 export function loadJob(job: DefinedJob): LoadedJob {
   const input = toJsonSchema(job.input, `${job.type} input`);
   const output = job.output && toJsonSchema(job.output, `${job.type} output`);
-  const { attempts, backoff, timeoutMs, priority, title, description, examples } = job;
-  const defaults = { attempts, backoff, timeoutMs, priority };
+  const { attempts, backoff, timeoutMs, ttlMs, priority, title, description, examples } = job;
+  const defaults = { attempts, backoff, timeoutMs, ttlMs, priority };
   const [problem] = checkOptions(defaults);
   if (problem) throw new TypeError(`${job.type}: ${problem.message}`);
   return {
@@ -42,6 +44,7 @@ export function loadJob(job: DefinedJob): LoadedJob {
     checkOutput: output && compile(output, `${job.type} output`),
     timeoutMs: timeoutMs ?? DEFAULT_TIMEOUT_MS,
     concurrency: job.concurrency,
+    cancelGraceMs: job.cancelGraceMs,
   };
 }
 

@@ -1,11 +1,13 @@
 import { hostname } from 'node:os';
-import type { JobError } from '@spillway/contracts';
+import { type Cancellation, CancelledError, type JobError } from '@spillway/contracts';
 import { type Job as EngineJob, UnrecoverableError, WaitingError, Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { encodeFailure } from '../engine/failure.ts';
 import { engineName, queueKeys } from '../engine/keys.ts';
 import { EVENTS_KEPT } from '../engine/limits.ts';
 import { reportOthers } from '../engine/unavailable.ts';
+import { watchCancellations } from './cancellations.ts';
+import { expiryOf } from './expiry.ts';
 import { forgetOldJobs } from './forget.ts';
 import { createReports, type JobReports } from './reports.ts';
 import { RunningJob } from './running-job.ts';
@@ -21,7 +23,7 @@ export interface Lease {
   readonly attempt: number;
   readonly input: unknown;
   readonly timeoutMs: number | undefined;
-  /** Aborts when the lease is lost and when the worker must stop. */
+  /** Aborts when the job is cancelled (`reason` is a CancelledError), when the lease is lost and when the worker must stop. */
   readonly signal: AbortSignal;
   readonly reports: JobReports;
 }
@@ -53,6 +55,8 @@ export interface ConsumerSetup {
   concurrency: number;
   /** Must not throw; an outcome says everything. */
   run: (lease: Lease) => Promise<Outcome>;
+  /** How long a cancelled job of the type may take to stop by itself before it is given up; 5 s where absent. */
+  cancelGraceMs?: (type: string) => number;
   onError: (error: Error) => void;
 }
 
@@ -66,6 +70,8 @@ const STALLED_CHECK_MS = 5000;
 const RETRY_MS = 1000;
 /** How often a job may lose its worker before it counts as the job's fault; a lost reply costs one too. */
 const MAX_LOST_WORKERS = 3;
+/** Time to save what can be saved, and short enough for somebody to wait for it. */
+const CANCEL_GRACE_MS = 5000;
 /** After the deadline, how long handing back may take before the leases are simply left to run out. */
 const HAND_BACK_MS = 1000;
 
@@ -75,10 +81,10 @@ export function makeWorkerId(): string {
 }
 
 export function createConsumer(setup: ConsumerSetup): Consumer {
-  const { queue, redis, prefix, onError } = setup;
+  const { queue, redis, prefix, onError, cancelGraceMs = () => CANCEL_GRACE_MS } = setup;
   const keys = queueKeys(prefix, queue);
   const running = new Map<string, RunningJob>();
-  const loseLease = (id: string) => running.get(id)?.abort('lease lost');
+  const loseLease = (id: string) => running.get(id)?.abort(new Error('lease lost'));
   const reports = createReports({
     redis,
     keys,
@@ -86,23 +92,43 @@ export function createConsumer(setup: ConsumerSetup): Consumer {
     // A handler that was given up may report on while the job runs here again: that lease is not the one which is lost.
     onLost: ({ id, attempt }) => running.get(id)?.attempt === attempt && loseLease(id),
   });
+  const cancellations = watchCancellations({
+    redis,
+    keys,
+    running,
+    onCancel: (lease, cancellation) => lease.cancel(cancellation, cancelGraceMs(lease.type)),
+    onError: reportOthers(onError),
+  });
   /** Set at the deadline of a stop. The engine may still bring a job that it was fetching when it was told to close. */
   let handingBack = false;
+
+  /** Only a job that was active before comes here with a mark: the others were ended in their line. */
+  async function runAgain(lease: RunningJob): Promise<Outcome> {
+    const mark = await cancellations.markOf(lease.id);
+    return mark ? cancelled(mark) : setup.run(lease);
+  }
 
   // Two parameters only: for a third one the engine would make an abort signal for every job.
   async function processJob(job: EngineJob<unknown, unknown, string>, token?: string): Promise<unknown> {
     if (handingBack) return handBack(job, token);
+    const expired = expiryOf(job, Date.now());
+    if (expired) return settle(expired);
     const lease = new RunningJob(
       job,
       queue,
       reports.open({ id: job.id ?? '', token: token ?? '', attempt: job.attemptsStarted }),
     );
     running.set(lease.id, lease);
+    cancellations.wake();
     try {
-      const outcome = await Promise.race([setup.run(lease), lease.handedBack]);
+      const outcome = await Promise.race([lease.attempt > 1 ? runAgain(lease) : setup.run(lease), lease.givenUp]);
+      lease.reports.close();
       await lease.reports.flush();
-      return outcome === 'handed back' ? await handBack(job, token) : settle(outcome);
+      const { cancellation } = lease;
+      if (cancellation && (outcome === 'given up' || outcome.kind === 'failed')) return settle(cancelled(cancellation));
+      return outcome === 'given up' ? await handBack(job, token) : settle(outcome);
     } finally {
+      lease.end();
       if (running.get(lease.id) === lease) running.delete(lease.id);
     }
   }
@@ -118,6 +144,9 @@ export function createConsumer(setup: ConsumerSetup): Consumer {
     runRetryDelay: RETRY_MS,
   });
   worker.on('error', reportOthers(onError));
+  // A mark that came too late to be seen in the attempt: the job is on its way back to a line, and must not wait there.
+  worker.on('failed', (job) => job?.id && !job.finishedOn && cancellations.endMarked(job.id));
+  worker.on('stalled', (id) => cancellations.endMarked(id));
   const stopForgetting = forgetOldJobs({ queue, redis, prefix, onError });
   worker.on('lockRenewalFailed', (ids: string[]) => ids.forEach(loseLease));
 
@@ -136,8 +165,8 @@ export function createConsumer(setup: ConsumerSetup): Consumer {
       stopping ??= stop(worker, finishMs, () => {
         handingBack = true;
         for (const lease of running.values()) {
-          lease.abort('the worker stops');
-          lease.handBack();
+          lease.abort(new Error('the worker stops'));
+          lease.giveUp();
         }
       });
       return stopping;
@@ -153,6 +182,12 @@ function settle(outcome: Outcome): unknown {
   // The handler's own stack is what helps; this function's says nothing.
   if (outcome.cause?.stack) error.stack = outcome.cause.stack;
   throw error;
+}
+
+/** The end of a job that somebody cancelled, whatever its handler said meanwhile. */
+function cancelled(cancellation: Cancellation): Outcome {
+  const { message } = new CancelledError(cancellation);
+  return { kind: 'failed', error: { code: 'cancelled', message }, retry: false };
 }
 
 /** Puts the job back to the front of the line, its attempt unspent. */

@@ -1,7 +1,8 @@
+import { type Cancellation, CancelledError } from '@spillway/contracts';
 import type { Job as EngineJob } from 'bullmq';
 import type { StoredOptions } from '../engine/record.ts';
 import type { Lease } from './index.ts';
-import type { JobReports } from './reports.ts';
+import type { OpenReports } from './reports.ts';
 
 /**
  * A job that runs here: what its handler may do with it, and how to end it from outside. Its signal is made when somebody
@@ -14,13 +15,15 @@ export class RunningJob implements Lease {
   readonly attempt: number;
   readonly input: unknown;
   readonly timeoutMs: number | undefined;
-  readonly reports: JobReports;
-  /** Resolves when the job is to be handed back. */
-  readonly handedBack: Promise<'handed back'>;
-  handBack: () => void = () => undefined;
+  readonly reports: OpenReports;
+  /** Resolves when the handler is to be waited for no longer: its job is handed back, or was cancelled and does not stop. */
+  readonly givenUp: Promise<'given up'>;
+  giveUp: () => void = () => undefined;
+  #cancellation: Cancellation | undefined;
+  #grace: NodeJS.Timeout | undefined;
   #controller: AbortController | undefined;
 
-  constructor(job: EngineJob<unknown, unknown, string>, queue: string, reports: JobReports) {
+  constructor(job: EngineJob<unknown, unknown, string>, queue: string, reports: OpenReports) {
     this.id = job.id ?? '';
     this.type = job.name;
     this.queue = queue;
@@ -28,8 +31,8 @@ export class RunningJob implements Lease {
     this.input = job.data;
     this.timeoutMs = (job.opts as StoredOptions).timeoutMs;
     this.reports = reports;
-    this.handedBack = new Promise((resolve) => {
-      this.handBack = () => resolve('handed back');
+    this.givenUp = new Promise((resolve) => {
+      this.giveUp = () => resolve('given up');
     });
   }
 
@@ -38,9 +41,27 @@ export class RunningJob implements Lease {
     return this.#controller.signal;
   }
 
+  /** Who cancelled the job, once that is known here. */
+  get cancellation(): Cancellation | undefined {
+    return this.#cancellation;
+  }
+
   /** The first reason counts. */
-  abort(reason: string): void {
+  abort(reason: Error): void {
     this.#controller ??= new AbortController();
-    this.#controller.abort(new Error(reason));
+    this.#controller.abort(reason);
+  }
+
+  /** Tells the handler, and gives it up once the grace time is over. A second call does nothing. */
+  cancel(cancellation: Cancellation, graceMs: number): void {
+    if (this.#cancellation) return;
+    this.#cancellation = cancellation;
+    this.abort(new CancelledError(cancellation));
+    this.#grace = setTimeout(this.giveUp, graceMs);
+  }
+
+  /** To be called at the end of the attempt. */
+  end(): void {
+    clearTimeout(this.#grace);
   }
 }

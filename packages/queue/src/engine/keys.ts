@@ -20,6 +20,8 @@ export interface QueueKeys {
   job(id: string): string;
   log(id: string): string;
   output(id: string): string;
+  /** Stands while workers have to look whether a job that they run is to be cancelled. */
+  readonly cancelling: string;
   /** What a command was answered, by a digest of who gave it and its id. */
   command(digest: string): string;
   /** Ids of the jobs with this label, scored by creation time. A colon ends the kind, so the value may be any text. */
@@ -50,6 +52,7 @@ export function queueKeys(prefix: string, queue: string): QueueKeys {
     job: (id) => base + id,
     log: (id) => `${base}${id}:logs`,
     output: (id) => `${base}${id}:output`,
+    cancelling: `${base}cancelling`,
     command: (digest) => `${base}command:${digest}`,
     label: (kind, value) => `${base}label:${kind}:${value}`,
     labelled: `${base}labelled`,

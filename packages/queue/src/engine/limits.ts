@@ -20,6 +20,12 @@ export const KEEP_FAILED_S = 604_800;
 /** Output lists are no keys of the engine, so they expire by themselves, a day after the job that they belong to. */
 export const OUTPUT_TTL_S = KEEP_FAILED_S + 86_400;
 
+/**
+ * How long workers look at the marks of what they run, after the last cancel of a running job. One that does not hear of
+ * it within the lease of 10 seconds has lost the job.
+ */
+export const CANCELLING_S = 600;
+
 /** How long a command's answer is remembered: a client that repeats it after a day has long been told otherwise. */
 export const COMMAND_KEPT_S = 86_400;
 

@@ -2,6 +2,7 @@ import { type Job, type JobOptions, type JobType, queueOf, SpillwayError } from 
 import type { JobsOptions } from 'bullmq';
 import { Job as EngineJob } from 'bullmq';
 import type { Redis } from 'ioredis';
+import { clearCancellation } from '../engine/cancel-script.ts';
 import { queueKeys } from '../engine/keys.ts';
 import { fileLabels } from '../engine/label-script.ts';
 import { labelParts, labelsOf, targetsOf } from '../engine/labels.ts';
@@ -9,7 +10,7 @@ import { EVENTS_KEPT } from '../engine/limits.ts';
 import { openQueues, type QueueHandles } from '../engine/queue-handles.ts';
 import { storedOptions as readOptions, type StoredOptions } from '../engine/record.ts';
 import { withRedis } from '../engine/unavailable.ts';
-import { type ControlOutcome, createCancel, notFound } from './cancel.ts';
+import { type CancelOptions, type ControlOutcome, createCancel, notFound } from './cancel.ts';
 import { createIds } from './ids.ts';
 import { createIntake, type Intake } from './intake.ts';
 
@@ -30,8 +31,8 @@ export interface Producer {
   submit(submission: Submission): Promise<Job>;
   /** Makes the name of a new batch. */
   newBatch(): string;
-  /** Ends a job that no worker runs yet. @throws job_not_found, job_active, job_final (completed or failed). */
-  cancel(id: string, by: string): Promise<ControlOutcome>;
+  /** Ends a job, or has its worker end it. @throws job_not_found, job_final (completed or failed). */
+  cancel(id: string, by: string, options?: CancelOptions): Promise<ControlOutcome>;
   /** Gives a failed or cancelled job all its attempts again. @throws job_not_found, job_final (completed). */
   retry(id: string): Promise<ControlOutcome>;
   /** Forgets a job that no worker runs. @throws job_not_found, job_active. */
@@ -56,7 +57,10 @@ export function createProducer(setup: {
     newBatch: () => newId('batch', now()),
     submit: (submission) => withRedis(redis, () => submit({ redis, prefix, queues, intake, newId }, submission, now())),
     cancel,
-    retry: (id) => withRedis(redis, () => retry(queues, id)),
+    retry: (id) =>
+      withRedis(redis, () =>
+        retry(queues, id, () => clearCancellation(redis, queueKeys(prefix, queueOfOrThrow(id)), id)),
+      ),
     remove: (id) => withRedis(redis, () => remove(redis, prefix, queues, id)),
     pause: (queue) => withRedis(redis, () => setPaused(queues, queue, true)),
     resume: (queue) => withRedis(redis, () => setPaused(queues, queue, false)),
@@ -146,7 +150,7 @@ function storedOptions(
   options: JobOptions,
   { batch, tenant }: Pick<Submission, 'batch' | 'tenant'>,
 ): JobsOptions & StoredOptions {
-  const { attempts = 1, backoff, priority = 0, timeoutMs, tags, delayMs = 0 } = { ...type.defaults, ...options };
+  const { attempts = 1, backoff, priority = 0, timeoutMs, ttlMs, tags, delayMs = 0 } = { ...type.defaults, ...options };
   const stored: JobsOptions & StoredOptions = {};
   if (attempts > 1) {
     stored.attempts = attempts;
@@ -155,6 +159,8 @@ function storedOptions(
   if (priority > 0) stored.priority = priority;
   if (delayMs > 0) stored.delay = delayMs;
   if (timeoutMs !== type.defaults.timeoutMs) stored.timeoutMs = timeoutMs;
+  // Looked at before the type is, so it is stored also where it is the type's default.
+  if (ttlMs !== undefined) stored.ttlMs = ttlMs;
   if (tags?.length) stored.tags = tags;
   if (batch) stored.batch = batch;
   if (tenant) stored.tenant = tenant;
@@ -165,13 +171,14 @@ function engineBackoff({ type, delayMs, jitter }: NonNullable<JobOptions['backof
   return { type, delay: delayMs, ...(jitter !== undefined && { jitter }) };
 }
 
-async function retry(queues: QueueHandles, id: string): Promise<ControlOutcome> {
+async function retry(queues: QueueHandles, id: string, clear: () => Promise<void>): Promise<ControlOutcome> {
   const job = await EngineJob.fromId(queues.get(queueOfOrThrow(id)), id);
   if (!job) throw notFound(id);
   if (!job.finishedOn) return { done: false };
   if (!job.failedReason)
     throw new SpillwayError('job_final', `expected a failed or cancelled job, got ${id}, which completed`);
   try {
+    await clear();
     await job.retry('failed', { resetAttemptsMade: true });
     return { done: true };
   } catch (error) {
