@@ -1,7 +1,8 @@
-import type { Cancellation } from '@spillway/contracts';
+import { type Cancellation, CancelledError } from '@spillway/contracts';
 import type { Redis } from 'ioredis';
 import { cancelJob } from '../engine/cancel-script.ts';
 import type { QueueKeys } from '../engine/keys.ts';
+import type { Outcome } from './index.ts';
 import type { RunningJob } from './running-job.ts';
 
 /**
@@ -37,16 +38,14 @@ export function watchCancellations({ redis, keys, running, onCancel, onError }: 
   async function look(): Promise<void> {
     // Where nobody has cancelled anything that ran, this is all.
     if ((await redis.exists(keys.cancelling)) === 0) return;
+    // The jobs that run now, whatever has taken the place of one of them by the time the answers are here.
     const leases = [...running.values()];
-    if (leases.length === 0) return;
-    const pipeline = redis.pipeline();
-    for (const { id } of leases) pipeline.hget(keys.job(id), 'cancel');
-    const replies = (await pipeline.exec()) ?? [];
-    for (const [index, lease] of leases.entries()) {
-      const [error, mark] = replies[index] ?? [];
-      if (error) throw error;
-      if (typeof mark === 'string') onCancel(lease, parseMark(mark));
-    }
+    await Promise.all(
+      leases.map(async (lease) => {
+        const mark = await readMark(lease.id);
+        if (mark) onCancel(lease, mark);
+      }),
+    );
   }
 
   function tick(): void {
@@ -65,7 +64,7 @@ export function watchCancellations({ redis, keys, running, onCancel, onError }: 
 
   async function readMark(id: string): Promise<Cancellation | undefined> {
     const mark = await redis.hget(keys.job(id), 'cancel');
-    return mark ? parseMark(mark) : undefined;
+    return mark ? (JSON.parse(mark) as Cancellation) : undefined;
   }
 
   async function endMarked(id: string): Promise<void> {
@@ -87,6 +86,8 @@ export function watchCancellations({ redis, keys, running, onCancel, onError }: 
   };
 }
 
-function parseMark(text: string): Cancellation {
-  return JSON.parse(text) as Cancellation;
+/** The end of a job that somebody cancelled. */
+export function cancelled(cancellation: Cancellation): Outcome {
+  const { message } = new CancelledError(cancellation);
+  return { kind: 'failed', error: { code: 'cancelled', message }, retry: false };
 }

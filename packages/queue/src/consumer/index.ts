@@ -1,12 +1,12 @@
 import { hostname } from 'node:os';
-import { type Cancellation, CancelledError, type JobError } from '@spillway/contracts';
+import type { JobError } from '@spillway/contracts';
 import { type Job as EngineJob, UnrecoverableError, WaitingError, Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { encodeFailure } from '../engine/failure.ts';
 import { engineName, queueKeys } from '../engine/keys.ts';
 import { EVENTS_KEPT } from '../engine/limits.ts';
 import { reportOthers } from '../engine/unavailable.ts';
-import { watchCancellations } from './cancellations.ts';
+import { cancelled, watchCancellations } from './cancellations.ts';
 import { expiryOf } from './expiry.ts';
 import { forgetOldJobs } from './forget.ts';
 import { createReports, type JobReports } from './reports.ts';
@@ -124,9 +124,7 @@ export function createConsumer(setup: ConsumerSetup): Consumer {
       const outcome = await Promise.race([lease.attempt > 1 ? runAgain(lease) : setup.run(lease), lease.givenUp]);
       lease.reports.close();
       await lease.reports.flush();
-      const { cancellation } = lease;
-      if (cancellation && (outcome === 'given up' || outcome.kind === 'failed')) return settle(cancelled(cancellation));
-      return outcome === 'given up' ? await handBack(job, token) : settle(outcome);
+      return outcome === 'handed back' ? await handBack(job, token) : settle(lease.ending(outcome));
     } finally {
       lease.end();
       if (running.get(lease.id) === lease) running.delete(lease.id);
@@ -182,12 +180,6 @@ function settle(outcome: Outcome): unknown {
   // The handler's own stack is what helps; this function's says nothing.
   if (outcome.cause?.stack) error.stack = outcome.cause.stack;
   throw error;
-}
-
-/** The end of a job that somebody cancelled, whatever its handler said meanwhile. */
-function cancelled(cancellation: Cancellation): Outcome {
-  const { message } = new CancelledError(cancellation);
-  return { kind: 'failed', error: { code: 'cancelled', message }, retry: false };
 }
 
 /** Puts the job back to the front of the line, its attempt unspent. */

@@ -1,7 +1,8 @@
 import { type Cancellation, CancelledError } from '@spillway/contracts';
 import type { Job as EngineJob } from 'bullmq';
 import type { StoredOptions } from '../engine/record.ts';
-import type { Lease } from './index.ts';
+import { cancelled } from './cancellations.ts';
+import type { Lease, Outcome } from './index.ts';
 import type { OpenReports } from './reports.ts';
 
 /**
@@ -17,7 +18,7 @@ export class RunningJob implements Lease {
   readonly timeoutMs: number | undefined;
   readonly reports: OpenReports;
   /** Resolves when the handler is to be waited for no longer: its job is handed back, or was cancelled and does not stop. */
-  readonly givenUp: Promise<'given up'>;
+  readonly givenUp: Promise<Outcome | 'handed back'>;
   giveUp: () => void = () => undefined;
   #cancellation: Cancellation | undefined;
   #grace: NodeJS.Timeout | undefined;
@@ -32,18 +33,13 @@ export class RunningJob implements Lease {
     this.timeoutMs = (job.opts as StoredOptions).timeoutMs;
     this.reports = reports;
     this.givenUp = new Promise((resolve) => {
-      this.giveUp = () => resolve('given up');
+      this.giveUp = () => resolve(this.#cancellation ? cancelled(this.#cancellation) : 'handed back');
     });
   }
 
   get signal(): AbortSignal {
     this.#controller ??= new AbortController();
     return this.#controller.signal;
-  }
-
-  /** Who cancelled the job, once that is known here. */
-  get cancellation(): Cancellation | undefined {
-    return this.#cancellation;
   }
 
   /** The first reason counts. */
@@ -58,6 +54,11 @@ export class RunningJob implements Lease {
     this.#cancellation = cancellation;
     this.abort(new CancelledError(cancellation));
     this.#grace = setTimeout(this.giveUp, graceMs);
+  }
+
+  /** What the attempt's outcome means for the job: a handler that fails after a cancel has stopped as it was told. */
+  ending(outcome: Outcome): Outcome {
+    return this.#cancellation && outcome.kind === 'failed' ? cancelled(this.#cancellation) : outcome;
   }
 
   /** To be called at the end of the attempt. */

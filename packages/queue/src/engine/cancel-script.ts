@@ -61,6 +61,8 @@ end
 local function finish(mark, deduplication)
   local text = textOf(mark)
   redis.call('HSET', job, 'cancel', mark, 'failedReason', text, 'finishedOn', ARGV[3])
+  -- What the engine would fail it with when it is retried.
+  redis.call('HDEL', job, 'defa')
   redis.call('ZADD', KEYS[7], ARGV[3], id)
   releaseDeduplication(deduplication)
   redis.call('XADD', KEYS[8], 'MAXLEN', '~', ARGV[4], '*', 'event', 'failed', 'jobId', id, 'failedReason', text, 'prev', 'waiting', 'cancel', mark)
