@@ -10,7 +10,7 @@ afterAll(() => spillway[Symbol.asyncDispose]());
 const submit = (type: string, input: unknown = {}, options: object = {}, headers = {}) =>
   call<SubmitReply>(spillway.url, 'POST', '/v1/jobs', { type, input, options }, headers);
 const get = <T = Job>(path: string) => call<T>(spillway.url, 'GET', path);
-const post = <T>(path: string) => call<T>(spillway.url, 'POST', path);
+const post = <T>(path: string, body?: unknown) => call<T>(spillway.url, 'POST', path, body);
 
 test('a submitted job is answered with 202, its place and its links, and runs', async () => {
   const { status, headers, body } = await submit('demo.steps', { steps: 2, stepMs: 1 });
@@ -171,10 +171,41 @@ test('a waiting job is cancelled once, and whoever waits for it is told', async 
   expect((await waiting).body).toMatchObject({ state: 'cancelled', error: { message: 'cancelled by open' } });
 });
 
-test('a running job is neither cancelled nor forgotten here, and a finished one not cancelled', async () => {
+test('a running job is told to stop, with who and why, and ends as cancelled', async () => {
+  const { body } = await submit('demo.steps', { steps: 200, stepMs: 50 });
+  await until('the start', async () => (await get(`/v1/jobs/${body.id}`)).body.state === 'active');
+  const cancel = { by: 'open', reason: 'wrong file', at: expect.any(String) };
+  expect(await post(`/v1/jobs/${body.id}/cancel`, { reason: 'wrong file' })).toMatchObject({
+    status: 202,
+    body: { done: true, job: { state: 'active', cancel } },
+  });
+  expect((await post(`/v1/jobs/${body.id}/cancel`)).body).toMatchObject({ done: false, job: { cancel } });
+  expect((await get(`/v1/jobs/${body.id}?wait=20`)).body).toMatchObject({
+    state: 'cancelled',
+    attempt: 1,
+    cancel,
+    error: { code: 'cancelled', message: 'cancelled by open: wrong file' },
+  });
+  expect(await post(`/v1/jobs/${body.id}/cancel`)).toMatchObject({ status: 200, body: { done: false } });
+});
+
+test.each([
+  [{ reason: '' }, '/reason expected at least 1 character'],
+  [{ reason: 'x'.repeat(501) }, '/reason expected at most 500 characters'],
+  [{ reason: 7 }, '/reason expected string, got 7'],
+  [{ why: 'x' }, 'why'],
+  [[], 'expected object'],
+])('a cancel with the body %j is refused with what was expected, and cancels nothing', async (given, expected) => {
+  const { body } = await submit('demo.noop', {}, { delayMs: 60_000 });
+  const { status, body: problem } = await post<Problem>(`/v1/jobs/${body.id}/cancel`, given);
+  expect([status, problem.code]).toEqual([400, 'invalid_request']);
+  expect(problem.detail).toContain(expected);
+  expect((await get(`/v1/jobs/${body.id}`)).body.state).toBe('delayed');
+});
+
+test('a running job is not forgotten, and a finished one neither cancelled nor retried', async () => {
   const { body } = await submit('demo.steps', { steps: 200, stepMs: 20 });
   await until('the start', async () => (await get(`/v1/jobs/${body.id}`)).body.state === 'active');
-  expect(await post(`/v1/jobs/${body.id}/cancel`)).toMatchObject({ status: 409, body: { code: 'job_active' } });
   expect(await call(spillway.url, 'DELETE', `/v1/jobs/${body.id}`)).toMatchObject({
     status: 409,
     body: { code: 'job_active' },

@@ -93,7 +93,12 @@ function addJobCommands(program: Command, run: Run): void {
     .argument('<id>')
     .option('-f, --follow', 'go on until the job has ended')
     .action(run(log));
-  program.command('cancel').description('cancel a job that has not ended').argument('<id>').action(run(cancel));
+  program
+    .command('cancel')
+    .description('cancel a job that has not ended')
+    .argument('<id>')
+    .option('--reason <text>', 'why; its handler and its watchers are told')
+    .action(run((session, id: string, flags: { reason?: string }) => cancel(session, id, flags)));
   program
     .command('retry')
     .description('run a job that failed or was cancelled again')

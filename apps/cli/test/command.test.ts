@@ -57,6 +57,19 @@ test('a watched job that is cancelled is exit code 4', async () => {
   expect(await watching.ended).toMatchObject({ code: 4 });
 });
 
+test('a running job is cancelled with a reason, which whoever watches it is told', async () => {
+  const id = await submit('{"steps":200,"stepMs":50}');
+  const watching = start(['watch', id]);
+  await watching.says('step 1 of 200 done');
+  expect(await run(['cancel', id, '--reason', 'wrong file'])).toMatchObject({
+    code: 0,
+    out: `${id} is being cancelled\n`,
+  });
+  const { code, err } = await watching.ended;
+  expect(code).toBe(4);
+  expect(err).toContain('cancelled by open: wrong file');
+});
+
 test('Ctrl-C stops watching, and the job goes on', async () => {
   const id = await submit('{"steps":200,"stepMs":50}');
   const watching = start(['watch', id]);

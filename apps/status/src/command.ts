@@ -1,4 +1,4 @@
-import { type Command, type CommandReply, SpillwayError, unknownJob } from '@spillway/contracts';
+import { CancelReason, type Command, type CommandReply, SpillwayError, unknownJob } from '@spillway/contracts';
 import type { Cancel } from '@spillway/queue/cancel';
 import type { Reader } from '@spillway/queue/reader';
 import { compileSchema } from '@spillway/runtime';
@@ -11,6 +11,7 @@ const check = compileSchema(
       id: Type.String({ minLength: 1, maxLength: 128 }),
       job: Type.String({ minLength: 1, maxLength: 128 }),
       do: Type.Enum(['cancel']),
+      reason: Type.Optional(CancelReason),
     },
     { additionalProperties: false },
   ),
@@ -27,10 +28,10 @@ export async function obey(
   access: Access,
   { reader, cancel }: { reader: Reader; cancel: Cancel },
 ): Promise<Exclude<CommandReply, { error: unknown }>> {
-  const { id, job } = readCommand(request);
+  const { id, job, reason } = readCommand(request);
   const found = await reader.job(job);
   if (!access.mayCommand(found)) throw access.maySee(found) ? mayNotCommand(job) : unknownJob(job);
-  const { done } = await cancel(job, access.caller, id);
+  const { done } = await cancel(job, access.caller, { reason, commandId: id });
   return { done, job: await reader.job(job) };
 }
 

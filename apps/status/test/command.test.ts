@@ -30,6 +30,24 @@ test('a job is cancelled over the live connection, and its watchers see it', asy
   await until('the event', () => watcher.events.some((event) => event.kind === 'state' && event.state === 'cancelled'));
 });
 
+test('a running job is cancelled over the live connection, with the reason, and its watchers see it begin and end', async () => {
+  await using watcher = await connect(spillway.status.url);
+  const job = await submit('demo.steps', { steps: 200, stepMs: 50 }, {});
+  await watcher.watch(job);
+  await until('its start', () => watcher.events.some((event) => event.kind === 'report'));
+  const cancel = { by: 'open', reason: 'wrong file' };
+  expect(await watcher.ask('command', { id: randomUUID(), job, do: 'cancel', reason: 'wrong file' })).toMatchObject({
+    done: true,
+    job: { state: 'active', cancel },
+  });
+  const told = () => watcher.events.flatMap((event) => (event.kind === 'state' ? [event] : []));
+  await until('the end', () => told().some(({ state }) => state === 'cancelled'));
+  expect(told().slice(-2)).toMatchObject([
+    { state: 'active', cancel },
+    { state: 'cancelled', error: { code: 'cancelled', message: 'cancelled by open: wrong file' } },
+  ]);
+});
+
 test('a repeat through another process changes nothing and is answered the same, also after a retry of the job', async () => {
   await using one = await connect(spillway.status.url);
   await using two = await connect(second.url);
@@ -63,16 +81,12 @@ test('an id that was given with another command is refused, and that job is left
 
 test('a refusal is remembered too: whoever still wants it gives a new command', async () => {
   await using watcher = await connect(spillway.status.url);
-  const job = await submit('demo.steps', { steps: 20, stepMs: 100 }, {});
-  await watcher.watch(job);
-  await until('its start', () => watcher.events.some((event) => event.kind === 'report'));
-  const command = { id: randomUUID(), job, do: 'cancel' };
-  expect(await watcher.ask('command', command)).toMatchObject({ error: { code: 'job_active' } });
+  const job = await submit('demo.steps', { steps: 60, stepMs: 50, failAt: 1 }, {});
   await call(spillway.url, 'GET', `/v1/jobs/${job}?wait=20`);
-  expect(await watcher.ask('command', command)).toMatchObject({ error: { code: 'job_active' } });
-  expect(await watcher.ask('command', { ...command, id: randomUUID() })).toMatchObject({
-    error: { code: 'job_final' },
-  });
+  const command = { id: randomUUID(), job, do: 'cancel' };
+  expect(await watcher.ask('command', command)).toMatchObject({ error: { code: 'job_final' } });
+  await call(spillway.url, 'POST', `/v1/jobs/${job}/retry`);
+  expect(await watcher.ask('command', command)).toMatchObject({ error: { code: 'job_final' } });
 });
 
 test('callers do not share ids, and the right to watch is not the right to command', async () => {
@@ -114,6 +128,11 @@ test.each([
   [{ id: '', job: 'x', do: 'cancel' }, 'invalid_request', /\/id expected .*1 character/],
   [{ id: 'c'.repeat(129), job: 'x', do: 'cancel' }, 'invalid_request', /\/id expected .*128 characters/],
   [{ id: 7, job: 'x', do: 'cancel' }, 'invalid_request', /\/id expected string, got 7/],
+  [
+    { id: 'c', job: 'x', do: 'cancel', reason: 'y'.repeat(501) },
+    'invalid_request',
+    /\/reason expected .*500 characters/,
+  ],
   [{ job: 'x', do: 'cancel' }, 'invalid_request', /\/id is required/],
   ['cancel', 'invalid_request', /expected object, got "cancel"/],
 ])('the command %j is refused with what was expected', async (command, code, message) => {

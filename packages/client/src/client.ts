@@ -71,6 +71,12 @@ export interface QueueControlReply {
   queue: QueueInfo;
 }
 
+/** By what right a command is given, and why. */
+export interface CommandOptions {
+  token?: string | undefined;
+  reason?: string | undefined;
+}
+
 /** Every method rejects with ApiError where the server refuses and with UnreachableError where nobody answers. */
 export interface Client {
   submit(type: string, input?: unknown, options?: SubmitOptions): Promise<SubmitReply>;
@@ -93,8 +99,9 @@ export interface Client {
    * An order to a job over the live connection: sent again until the server has answered, and one effect however often
    * it arrives. `cancel` is the same over HTTP, once.
    */
-  command(job: string, order: 'cancel', options?: { token?: string | undefined }): Promise<ControlReply>;
-  cancel(id: string): Promise<ControlReply>;
+  command(job: string, order: 'cancel', options?: CommandOptions): Promise<ControlReply>;
+  /** `job.state` of the reply is `active` where a worker runs the job: it is told to stop within a second. */
+  cancel(id: string, options?: { reason?: string | undefined }): Promise<ControlReply>;
   retry(id: string): Promise<ControlReply>;
   remove(id: string): Promise<void>;
   types(): Promise<JobType[]>;
@@ -149,7 +156,7 @@ export function createClient(options: ClientOptions): Client {
     ...fileCalls(http, setup.baseUrl),
     watch: (id, { token } = {}) => lives.watch(id, token),
     watchAll: (of, { token } = {}) => lives.watchAll(of, token),
-    command: (job, order, { token } = {}) => lives.command({ job, do: order }, token),
+    command: (job, order, { token, reason } = {}) => lives.command({ job, do: order, reason }, token),
     connection: lives,
     close: () => lives.close(),
   };
@@ -228,7 +235,7 @@ function jobCalls(http: Http): Pick<Client, JobCalls> {
         if (Date.now() - askedAt < RESULT_PAUSE_MS) await pause(RESULT_PAUSE_MS);
       }
     },
-    cancel: (id) => http.json<ControlReply>('POST', at(id, '/cancel')),
+    cancel: (id, { reason } = {}) => http.json<ControlReply>('POST', at(id, '/cancel'), { body: reason && { reason } }),
     retry: (id) => http.json<ControlReply>('POST', at(id, '/retry')),
     remove: (id) => http.empty('DELETE', at(id)),
   };

@@ -92,9 +92,12 @@ class HttpTransport implements Transport {
     this.#fillFreeStream();
   }
 
-  async command({ job }: Command): Promise<CommandReply> {
+  async command({ job, reason }: Command): Promise<CommandReply> {
     try {
-      return await this.#options.http.json<ControlReply>('POST', `/v1/jobs/${encodeURIComponent(job)}/cancel`);
+      const body = reason && { reason };
+      return await this.#options.http.json<ControlReply>('POST', `/v1/jobs/${encodeURIComponent(job)}/cancel`, {
+        body,
+      });
     } catch (error) {
       return { error: errorOf(error) };
     }

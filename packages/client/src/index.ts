@@ -1,4 +1,5 @@
 export type {
+  Cancellation,
   ControlReply,
   Cursor,
   FileInfo,

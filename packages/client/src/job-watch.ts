@@ -23,9 +23,10 @@ export interface JobWatch extends AsyncIterable<WatchedJob> {
   readonly connection: LiveConnection;
   /**
    * Cancels the job over the live connection: sent again until the server has answered, and one effect however often it
-   * arrives. Rejects with ApiError where the server refuses, e.g. because the token may only watch.
+   * arrives. The reply says that it is under way; `done` has the end. Rejects with ApiError where the server refuses, e.g.
+   * because the token may only watch.
    */
-  cancel(): Promise<ControlReply>;
+  cancel(reason?: string): Promise<ControlReply>;
   /** Stops watching; the job goes on. A second call, or one after the end, does nothing. */
   close(): void;
 }
@@ -40,7 +41,7 @@ export interface DrivenWatch extends JobWatch {
 
 export interface JobWatchOptions {
   connection: LiveConnection;
-  cancel(): Promise<ControlReply>;
+  cancel(reason?: string): Promise<ControlReply>;
   detach(watch: DrivenWatch): void;
 }
 
@@ -91,8 +92,8 @@ class FollowedJob implements DrivenWatch {
     return this.#options.connection;
   }
 
-  cancel(): Promise<ControlReply> {
-    return this.#options.cancel();
+  cancel(reason?: string): Promise<ControlReply> {
+    return this.#options.cancel(reason);
   }
 
   tell(events: readonly JobEvent[]): void {

@@ -56,7 +56,7 @@ export class Lives implements LiveConnection {
     const job = subject;
     const watch = createJobWatch(id, {
       connection: live,
-      cancel: () => live.command({ job: id, do: 'cancel' }),
+      cancel: (reason) => live.command({ job: id, do: 'cancel', reason }),
       detach: (ended) => job.remove(ended),
     });
     job.add(watch);

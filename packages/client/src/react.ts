@@ -17,8 +17,11 @@ export interface JobView {
 }
 
 export interface UseJob extends JobView {
-  /** Cancels the job. Rejects where there is none to cancel, and with ApiError where the server refuses. */
-  cancel(): Promise<ControlReply>;
+  /**
+   * Cancels the job, for a reason where that is a text: a click's event, of `onClick={cancel}`, is none. Rejects where there
+   * is none to cancel, and with ApiError where the server refuses.
+   */
+  cancel(reason?: unknown): Promise<ControlReply>;
 }
 
 export interface UseJobOptions {
@@ -34,7 +37,10 @@ export function useJob(client: Client, id: string | undefined, options: UseJobOp
   const { token } = options;
   const followed = useMemo(() => followJob(client, id, token), [client, id, token]);
   const view = useSyncExternalStore(followed.subscribe, followed.view, followed.emptyView);
-  const cancel = useCallback(() => followed.cancel(), [followed]);
+  const cancel = useCallback(
+    (reason?: unknown) => followed.cancel(typeof reason === 'string' ? reason : undefined),
+    [followed],
+  );
   return { ...view, cancel };
 }
 
@@ -53,7 +59,7 @@ interface FollowedJob {
   view(): JobView;
   /** What is drawn on a server, which watches nothing. */
   emptyView(): JobView;
-  cancel(): Promise<ControlReply>;
+  cancel(reason: string | undefined): Promise<ControlReply>;
 }
 
 /** Watches from the first subscriber to the last. */
@@ -95,9 +101,9 @@ function followJob(client: Client, id: string | undefined, token: string | undef
     },
     view: () => view,
     emptyView: () => EMPTY,
-    cancel() {
+    cancel(reason) {
       if (id === undefined) return Promise.reject(new Error('Expected a job to cancel, got none'));
-      return watch ? watch.cancel() : client.command(id, 'cancel', { token });
+      return watch ? watch.cancel(reason) : client.command(id, 'cancel', { token, reason });
     },
   };
 }

@@ -1,3 +1,4 @@
+import type { Cancellation } from './cancellation.ts';
 import type { QueueInfo, WorkerInfo } from './http.ts';
 import type { Cursor, Job, JobError, LogLine, OutputChunk, Progress, Snapshot } from './job.ts';
 import type { JobState } from './state.ts';
@@ -14,8 +15,19 @@ export type JobEvent = {
 } & JobChange;
 
 export type JobChange =
-  /** `attempt` where it is not what the state says by itself: a start that was handed back does not count. */
-  | { kind: 'state'; state: JobState; result?: unknown; error?: JobError; runAt?: string; attempt?: number }
+  /**
+   * `active` with `cancel` is no new attempt: the one that runs is told to stop. `attempt` where it is not what the state says
+   * by itself: a start that was handed back does not count.
+   */
+  | {
+      kind: 'state';
+      state: JobState;
+      result?: unknown;
+      error?: JobError;
+      runAt?: string;
+      cancel?: Cancellation;
+      attempt?: number;
+    }
   | { kind: 'report'; progress?: Progress; log?: LogLine[]; output?: OutputChunk[] }
   | { kind: 'removed' }
   /** A member of a watched set, before the first event about it; told in sets only. */
@@ -53,6 +65,8 @@ export interface Command {
   id: string;
   job: string;
   do: 'cancel';
+  /** Why; at most 500 characters. */
+  reason?: string | undefined;
 }
 
 export type CommandReply = { done: boolean; job: Job } | { error: JobError };

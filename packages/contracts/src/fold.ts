@@ -2,6 +2,7 @@ import { advanceCursor } from './cursor.ts';
 import type { JobEvent } from './events.ts';
 import type { Cursor, Job, Snapshot } from './job.ts';
 import { comparePositions } from './position.ts';
+import { isFinal } from './state.ts';
 
 /** A job as a watcher holds it: the latest snapshot with every later event applied. */
 export interface WatchedJob extends Snapshot {
@@ -86,9 +87,13 @@ function continued<T extends { n: number }>(held: T[], added: T[], end: number):
 }
 
 function applyState(job: Job, event: JobEvent & { kind: 'state' }): Job {
+  if (event.state === 'active' && event.cancel) return { ...job, cancel: event.cancel };
   const at = new Date(event.at).toISOString();
   // What the state before left is no longer true: a due time, or the end of a job that was retried.
-  const { runAt: _due, finishedAt: _end, error: _error, result: _result, ...open } = job;
+  const { runAt: _due, finishedAt: _end, error: _error, result: _result, cancel: asked, ...rest } = job;
+  // Only a retry leads out of a final state, and it takes back that somebody asked for the end.
+  const cancel = event.cancel ?? (isFinal(job.state) && !isFinal(event.state) ? undefined : asked);
+  const open = cancel ? { ...rest, cancel } : rest;
   switch (event.state) {
     case 'active':
       return { ...open, state: 'active', attempt: job.attempt + 1, startedAt: at };

@@ -1,4 +1,5 @@
 import { type Static, Type } from 'typebox';
+import { CancelReason } from './cancellation.ts';
 import { Job, JobOptions, LogLine, OutputChunk, Snapshot } from './job.ts';
 import { JobState } from './state.ts';
 import { WatchGrant } from './tokens.ts';
@@ -177,6 +178,13 @@ export const SnapshotPage = Type.Object(
 export interface SnapshotPage extends Snapshot {
   next: string;
 }
+
+/** Body of `POST /v1/jobs/:id/cancel`, which may also have none. */
+export const CancelRequest = Type.Object(
+  { reason: Type.Optional(CancelReason) },
+  { additionalProperties: false, $id: 'CancelRequest' },
+);
+export type CancelRequest = Static<typeof CancelRequest>;
 
 /** What a control call found and did. `done` is false where there was nothing left to do. */
 export const ControlReply = Type.Object({ done: Type.Boolean(), job: Type.Ref('Job') }, { $id: 'ControlReply' });

@@ -1,4 +1,5 @@
 import { type Static, Type } from 'typebox';
+import { Cancellation } from './cancellation.ts';
 import { JobState } from './state.ts';
 
 /** ISO 8601 in UTC with milliseconds. */
@@ -62,6 +63,7 @@ export const Job = Type.Object(
     input: Type.Optional(Type.Unknown()),
     result: Type.Optional(Type.Unknown()),
     error: Type.Optional(JobError),
+    cancel: Type.Optional(Cancellation),
   },
   { $id: 'Job' },
 );
@@ -131,6 +133,14 @@ export const JobOptions = Type.Object(
     ),
     timeoutMs: Type.Optional(
       Type.Integer({ minimum: 1, maximum: 86_400_000, description: 'an attempt that runs longer fails' }),
+    ),
+    ttlMs: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: 31_536_000_000,
+        description:
+          'not worth starting later than this after it was submitted or became due: it then fails with `expired`',
+      }),
     ),
     tags: Type.Optional(Type.Array(Type.String({ minLength: 1, maxLength: 100 }), { maxItems: 20, uniqueItems: true })),
     dedupe: Type.Optional(Dedupe),

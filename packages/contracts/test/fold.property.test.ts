@@ -27,6 +27,11 @@ const JOB: Job = {
 const change = fc.oneof(
   fc.record({ kind: fc.constant('state' as const), state: fc.constantFrom(...JOB_STATES) }),
   fc.record({
+    kind: fc.constant('state' as const),
+    state: fc.constantFrom('active' as const, 'cancelled' as const),
+    cancel: fc.record({ by: fc.constantFrom('ann', 'bob'), at: fc.constant(time(0)) }),
+  }),
+  fc.record({
     kind: fc.constant('report' as const),
     lines: fc.nat({ max: 3 }),
     chunks: fc.nat({ max: 2 }),
@@ -120,7 +125,11 @@ function ending(state: Job['state'], n: number) {
 
 /** The job as its history says, by looking back and not by folding. */
 function truth(events: readonly JobEvent[]): Job {
-  const states = events.flatMap((event) => (event.kind === 'state' ? [event] : []));
+  const told = events.flatMap((event) => (event.kind === 'state' ? [event] : []));
+  // Of a job that runs, that it is being cancelled; no change of its state.
+  const states = told.filter((event) => !(event.state === 'active' && event.cancel));
+  const retried = states.findLastIndex(({ state }, n) => !isFinal(state) && isFinal(states[n - 1]?.state ?? 'waiting'));
+  const cancel = told.slice(told.indexOf(states[retried]!) + 1).findLast((event) => event.cancel)?.cancel;
   const last = states.at(-1);
   const started = states.filter(({ state }) => state === 'active');
   const progress = events.flatMap((event) => (event.kind === 'report' && event.progress ? [event.progress] : []));
@@ -131,6 +140,7 @@ function truth(events: readonly JobEvent[]): Job {
     ...(last && isFinal(last.state) && { finishedAt: time(last.at / 1000) }),
     ...(last?.result !== undefined && { result: last.result }),
     ...(last?.error && { error: last.error }),
+    ...(cancel && { cancel }),
     ...(last?.runAt && { runAt: last.runAt }),
     ...(started.length > 0 && { startedAt: time((started.at(-1)?.at ?? 0) / 1000) }),
     ...(progress.length > 0 && { progress: progress.at(-1) }),

@@ -134,6 +134,25 @@ test('a retry after the end opens the job again: nothing of the end is left', ()
   for (const field of ['result', 'error', 'finishedAt', 'runAt']) expect(retried.job).not.toHaveProperty(field);
 });
 
+test('a job that is being cancelled is in its attempt still, and keeps who asked until a retry', () => {
+  const cancel = { by: 'ann', reason: 'a mistake', at: '2026-01-02T03:04:05.000Z' };
+  const told = (change: JobChange, n: number): JobEvent => ({
+    job: JOB.id,
+    pos: `100-${n}`,
+    at: 99_000 + n,
+    ...change,
+  });
+  const cancelling = applyEvent(truth(4), told({ kind: 'state', state: 'active', cancel }, 0));
+  expect(cancelling.job).toEqual({ ...truth(4).job, cancel });
+  const recovered = applyEvent(cancelling, told({ kind: 'state', state: 'waiting' }, 1));
+  expect(recovered.job).toMatchObject({ state: 'waiting', cancel });
+  const error = { code: 'cancelled', message: 'cancelled by ann: a mistake' };
+  const ended = applyEvent(recovered, told({ kind: 'state', state: 'cancelled', error }, 2));
+  expect(ended.job).toMatchObject({ state: 'cancelled', error, cancel });
+  const retried = applyEvent(ended, told({ kind: 'state', state: 'waiting' }, 3));
+  expect(retried.job).not.toHaveProperty('cancel');
+});
+
 test('a removed job keeps its last state, and no event brings it back', () => {
   const at = { job: JOB.id, at: 0 };
   const removed = applyEvent(truth(10), { ...at, pos: '100-0', kind: 'removed' });

@@ -48,14 +48,20 @@ export function judgeServer({ version, policy, appendOnly, save }: ServerSetting
   if (version !== undefined && !isSupported(version))
     say('unusable', `expected Redis ${OLDEST_VERSION.join('.')} or later (or Valkey), got ${version}`);
   if (policy !== undefined && policy !== 'noeviction')
-    say('unsafe', `expected maxmemory-policy noeviction, got ${policy}: when memory is full it throws accepted jobs away`);
+    say(
+      'unsafe',
+      `expected maxmemory-policy noeviction, got ${policy}: when memory is full it throws accepted jobs away`,
+    );
   if (appendOnly === 'no' && save === '')
     say('unsafe', 'expected appendonly yes, got no, and no save points either: a restart of Redis loses every job');
   const untold = Object.entries({ version, 'maxmemory-policy': policy, appendonly: appendOnly })
     .filter(([, value]) => value === undefined)
     .map(([name]) => name);
   if (untold.length > 0)
-    say('unknown', `Redis does not tell its ${untold.join(', ')}; see to it that it is 6.2 or later, evicts nothing and persists`);
+    say(
+      'unknown',
+      `Redis does not tell its ${untold.join(', ')}; see to it that it is 6.2 or later, evicts nothing and persists`,
+    );
   return findings;
 }
 

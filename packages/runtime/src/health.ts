@@ -43,7 +43,8 @@ const BEAT_MS = 1000;
  */
 export function beat(file: string, check: HealthCheck): () => void {
   let beating: Promise<unknown> | undefined;
-  const show = async () => ((await outcome(check)) === 'ok' ? writeFile(file, `${Date.now()}\n`) : rm(file, { force: true }));
+  const show = async () =>
+    (await outcome(check)) === 'ok' ? writeFile(file, `${Date.now()}\n`) : rm(file, { force: true });
   const next = () => {
     // One at a time: of two that overlap the older one could have the last word.
     beating ??= show()

@@ -264,6 +264,13 @@ export const SETTINGS = {
     min: 0,
     max: 3_600_000,
   }),
+  cancelGraceMs: integer({
+    env: 'WORKER_CANCEL_GRACE_MS',
+    describe: 'How long a cancelled job may take to stop by itself, where its type does not say; then it is given up.',
+    fallback: 5000,
+    min: 0,
+    max: 600_000,
+  }),
   healthFile: optionalText({
     env: 'SPILLWAY_HEALTH_FILE',
     describe: 'File that a worker touches every 5 s while Redis answers.',

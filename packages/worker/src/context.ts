@@ -8,7 +8,10 @@ export interface JobContext<Input = unknown> {
   /** Numbered from 1. */
   readonly attempt: number;
   readonly input: Input;
-  /** Aborts when the attempt's time is up, when the lease is lost and when the worker must stop; `signal.reason` says why. */
+  /**
+   * Aborts when the job is cancelled (`signal.reason` is a CancelledError then, which says who and why), when the attempt's
+   * time is up, when the lease is lost and when the worker must stop.
+   */
   readonly signal: AbortSignal;
   /** Where large inputs and results live. */
   readonly files: FileStore;

@@ -4,7 +4,7 @@ import { type Isolation, type IsolationKind, readIsolation } from './isolate/iso
 import type { Infer, Schema } from './schema.ts';
 
 /** What a type's jobs get where neither the submitter nor the type says otherwise. */
-export type JobDefaults = Pick<JobOptions, 'attempts' | 'backoff' | 'timeoutMs' | 'priority'>;
+export type JobDefaults = Pick<JobOptions, 'attempts' | 'backoff' | 'timeoutMs' | 'ttlMs' | 'priority'>;
 
 /** A job type as it is written in a job file. */
 export interface JobDefinition<I extends Schema, O extends Schema> extends JobDefaults {
@@ -27,11 +27,18 @@ export interface JobDefinition<I extends Schema, O extends Schema> extends JobDe
    * work that uses a core, `process` for code that may crash or is not trusted. On the worker's own event loop where absent.
    */
   isolate?: IsolationKind | Isolation;
+  /**
+   * How long a cancelled job may go on after its signal aborted, before it is given up (isolated ones are killed then).
+   * WORKER_CANCEL_GRACE_MS where absent; at most ten minutes.
+   */
+  cancelGraceMs?: number;
   input: I;
   /** Checked against what `run` returns, where given. */
   output?: O;
   run: (context: JobContext<Infer<I>>) => Promise<Infer<O>> | Infer<O>;
 }
+
+const CANCEL_GRACE_MAX_MS = 600_000;
 
 const DEFINED = Symbol.for('spillway.job');
 
@@ -60,6 +67,12 @@ export function defineJob<I extends Schema, O extends Schema = Schema>(
   if (!Number.isInteger(concurrency) || concurrency < 1)
     throw new TypeError(`${type}: expected concurrency to be a whole number from 1 on, got ${concurrency}`);
   readIsolation(type, definition.isolate);
+  const { cancelGraceMs = 0 } = definition;
+  if (!Number.isInteger(cancelGraceMs) || cancelGraceMs < 0 || cancelGraceMs > CANCEL_GRACE_MAX_MS) {
+    throw new TypeError(
+      `${type}: expected cancelGraceMs to be a whole number from 0 to ${CANCEL_GRACE_MAX_MS}, got ${cancelGraceMs}`,
+    );
+  }
   if (typeof definition.run !== 'function')
     throw new TypeError(`${type}: expected run to be a function, got ${typeof definition.run}`);
   return { ...definition, queue, [DEFINED]: true };

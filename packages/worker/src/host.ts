@@ -65,6 +65,7 @@ export async function startWorker(host: HostSetup): Promise<WorkerHost> {
       workerId: id,
       concurrency,
       run: (lease) => runJob(lease, setup),
+      cancelGraceMs: (type) => loaded.get(type)?.cancelGraceMs ?? config.cancelGraceMs,
       onError,
       ...(leaseMs && { leaseMs }),
     }),

@@ -1,3 +1,4 @@
+export { CancelledError } from '@spillway/contracts';
 export type { ChildEnd, JobContext } from './context.ts';
 export { type DefinedJob, defineJob, type JobDefinition } from './define-job.ts';
 export { FileRef, type FileReference, parseFileRef } from './file-ref.ts';

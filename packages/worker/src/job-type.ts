@@ -18,6 +18,8 @@ export interface LoadedJob {
   isolation: Isolation | undefined;
   /** The job file, where it was loaded from one. */
   file: string | undefined;
+  /** How long a cancelled job may take to stop by itself, where the type says so. */
+  cancelGraceMs: number | undefined;
 }
 
 type Parsed = { input: unknown } | { problem: string };
@@ -34,8 +36,8 @@ export const DEFAULT_TIMEOUT_MS = 900_000;
 export function loadJob(job: DefinedJob): LoadedJob {
   const input = toJsonSchema(job.input, `${job.type} input`);
   const output = job.output && toJsonSchema(job.output, `${job.type} output`);
-  const { attempts, backoff, timeoutMs, priority, title, description, examples } = job;
-  const defaults = { attempts, backoff, timeoutMs, priority };
+  const { attempts, backoff, timeoutMs, ttlMs, priority, title, description, examples } = job;
+  const defaults = { attempts, backoff, timeoutMs, ttlMs, priority };
   const [problem] = checkOptions(defaults);
   if (problem) throw new TypeError(`${job.type}: ${problem.message}`);
   return {
@@ -49,6 +51,7 @@ export function loadJob(job: DefinedJob): LoadedJob {
     concurrency: job.concurrency,
     isolation: readIsolation(job.type, job.isolate),
     file: job.file,
+    cancelGraceMs: job.cancelGraceMs,
   };
 }
 

@@ -35,7 +35,7 @@ export function JobActions({ client, board, job, onReuse }: JobActionsProps) {
       board.forget(job.id);
     });
   const ended = job.finishedAt !== undefined;
-  const open = ['waiting', 'delayed', 'blocked'].includes(job.state);
+  const open = !ended && !job.cancel;
   const again = ['failed', 'cancelled'].includes(job.state);
   return (
     <div class="actions">

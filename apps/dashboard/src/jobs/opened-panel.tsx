@@ -115,7 +115,7 @@ function Progress({ watched: { job } }: { watched: WatchedJob }) {
       <div class="stage__side">
         <p class="stage__state">
           <span role="status">
-            <StateLabel state={job.state} />
+            <StateLabel job={job} />
           </span>
           {job.attempt > 0 && job.attempts > 1 && (
             <span>

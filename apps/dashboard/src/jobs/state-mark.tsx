@@ -1,4 +1,4 @@
-import type { JobState } from '@spillway/client';
+import type { Job, JobState } from '@spillway/client';
 
 /** A sign per state that differs in shape, not in colour only. */
 const SHAPES: Record<JobState, string> = {
@@ -19,11 +19,11 @@ export function StateMark({ state }: { state: JobState }) {
   );
 }
 
-export function StateLabel({ state }: { state: JobState }) {
+export function StateLabel({ job: { state, cancel } }: { job: Job }) {
   return (
     <span class={`state state--${state}`}>
       <StateMark state={state} />
-      {state}
+      {state === 'active' && cancel ? 'cancelling…' : state}
     </span>
   );
 }

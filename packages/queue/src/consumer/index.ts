@@ -6,7 +6,9 @@ import { encodeFailure } from '../engine/failure.ts';
 import { engineName, queueKeys } from '../engine/keys.ts';
 import { EVENTS_KEPT } from '../engine/limits.ts';
 import { reportOthers } from '../engine/unavailable.ts';
+import { cancelled, watchCancellations } from './cancellations.ts';
 import { type ChildEnd, readChildren } from './children.ts';
+import { expiryOf } from './expiry.ts';
 import { forgetOldJobs } from './forget.ts';
 import { handBackJob } from './hand-back-script.ts';
 import { createReports, type JobReports, type ReportedLease } from './reports.ts';
@@ -27,7 +29,7 @@ export interface Lease {
   readonly attempt: number;
   readonly input: unknown;
   readonly timeoutMs: number | undefined;
-  /** Aborts when the lease is lost and when the worker must stop. */
+  /** Aborts when the job is cancelled (`reason` is a CancelledError), when the lease is lost and when the worker must stop. */
   readonly signal: AbortSignal;
   readonly reports: JobReports;
   /** What the job's finished steps gave, in this attempt and in earlier ones. */
@@ -64,6 +66,8 @@ export interface ConsumerSetup {
   concurrency: number;
   /** Must not throw; an outcome says everything. */
   run: (lease: Lease) => Promise<Outcome>;
+  /** How long a cancelled job of the type may take to stop by itself before it is given up; 5 s where absent. */
+  cancelGraceMs?: (type: string) => number;
   onError: (error: Error) => void;
   /** How long a lease lasts without renewal; 10 s. */
   leaseMs?: number;
@@ -78,6 +82,8 @@ const LEASE_MS = 10_000;
 const RETRY_MS = 1000;
 /** How often a job may lose its worker before it counts as the job's fault; a lost reply costs one too. */
 const MAX_LOST_WORKERS = 3;
+/** Time to save what can be saved, and short enough for somebody to wait for it. */
+const CANCEL_GRACE_MS = 5000;
 
 /** `<host>-<pid>-<random>`: says where to look, and differs between two workers of one restarted container. */
 export function makeWorkerId(): string {
@@ -85,17 +91,33 @@ export function makeWorkerId(): string {
 }
 
 export function createConsumer(setup: ConsumerSetup): Consumer {
-  const { queue, redis, prefix, onError, leaseMs = LEASE_MS } = setup;
+  const { queue, redis, prefix, onError, leaseMs = LEASE_MS, cancelGraceMs = () => CANCEL_GRACE_MS } = setup;
   const keys = queueKeys(prefix, queue);
   const running = new Map<string, RunningJob>();
-  const loseLease = (id: string) => running.get(id)?.abort('lease lost');
+  const loseLease = (id: string) => running.get(id)?.abort(new Error('lease lost'));
   // A handler that was given up may report on while the job runs here again: that lease is not the one which is lost.
   const onLost = ({ id, attempt }: ReportedLease) => running.get(id)?.attempt === attempt && loseLease(id);
   const reports = createReports({ redis, keys, onError, onLost });
   const steps = createSteps({ redis, keys, onError: reportOthers(onError), onLost });
+  const cancellations = watchCancellations({
+    redis,
+    keys,
+    running,
+    onCancel: (lease, cancellation) => lease.cancel(cancellation, cancelGraceMs(lease.type)),
+    onError: reportOthers(onError),
+  });
+
+  /** Only a job that was active before comes here with a mark: the others were ended in their line. */
+  async function runAgain(lease: RunningJob): Promise<Outcome> {
+    const mark = await cancellations.markOf(lease.id);
+    return mark ? cancelled(mark) : setup.run(lease);
+  }
+
   // Two parameters only: for a third one the engine would make an abort signal for every job.
   async function processJob(job: EngineJob<unknown, unknown, string>, token?: string): Promise<unknown> {
     if (stopping.hasBegun) return handBack(job, token);
+    const expired = expiryOf(job, Date.now());
+    if (expired) return settle(expired);
     const held = { id: job.id ?? '', token: token ?? '', attempt: job.attemptsStarted };
     const lease = new RunningJob(job, queue, {
       reports: reports.open(held),
@@ -103,11 +125,14 @@ export function createConsumer(setup: ConsumerSetup): Consumer {
       children: () => readChildren(redis, prefix, held.id),
     });
     running.set(lease.id, lease);
+    cancellations.wake();
     try {
-      const outcome = await Promise.race([setup.run(lease), lease.handedBack]);
+      const outcome = await Promise.race([lease.attempt > 1 ? runAgain(lease) : setup.run(lease), lease.givenUp]);
+      lease.reports.close();
       await lease.reports.flush();
-      return outcome === 'handed back' ? await handBack(job, token) : settle(outcome);
+      return outcome === 'handed back' ? await handBack(job, token) : settle(lease.ending(outcome));
     } finally {
+      lease.end();
       if (running.get(lease.id) === lease) running.delete(lease.id);
     }
   }
@@ -117,6 +142,8 @@ export function createConsumer(setup: ConsumerSetup): Consumer {
     const { events, active, wait, prioritized, stalled, meta, marker } = keys;
     const lines = [events, active, wait, prioritized, stalled, meta, marker];
     await handBackJob(redis, lines, [keys.base, EVENTS_KEPT, id, token]).catch(reportOthers(onError));
+    // A cancel that its worker had no time left for.
+    cancellations.endMarked(id);
     throw new WaitingError();
   }
 
@@ -132,6 +159,9 @@ export function createConsumer(setup: ConsumerSetup): Consumer {
   });
   worker.on('error', reportOthers(onError));
   worker.on('completed', (job) => steps.forget(job));
+  // A mark that came too late to be seen in the attempt: the job is on its way back to a line, and must not wait there.
+  worker.on('failed', (job) => job?.id && !job.finishedOn && cancellations.endMarked(job.id));
+  worker.on('stalled', (id) => cancellations.endMarked(id));
   const stopForgetting = forgetOldJobs({ queue, redis, prefix, onError });
   worker.on('lockRenewalFailed', (ids: string[]) => ids.forEach(loseLease));
 
@@ -140,8 +170,8 @@ export function createConsumer(setup: ConsumerSetup): Consumer {
     handBackRest: () => {
       for (const lease of running.values()) {
         // First, so that what the handler makes of its signal is not taken for the outcome.
-        lease.handBack();
-        lease.abort('the worker stops');
+        lease.giveUp();
+        lease.abort(new Error('the worker stops'));
       }
     },
   });

@@ -26,6 +26,12 @@ export interface JobReports {
   flush(): Promise<void>;
 }
 
+/** What the worker has of them on top. */
+export interface OpenReports extends JobReports {
+  /** From here on nothing more is taken: a handler that was given up may talk for ever, and `flush` has to end. */
+  close(): void;
+}
+
 /** Whose reports these are. `attempt` is the number of this start of the job: no two leases of a job have the same one. */
 export interface ReportedLease {
   id: string;
@@ -35,7 +41,7 @@ export interface ReportedLease {
 
 /** Reports of the jobs that one worker runs in one queue. */
 export interface Reports {
-  open(lease: ReportedLease): JobReports;
+  open(lease: ReportedLease): OpenReports;
 }
 
 /** At most one report a job in this time: fast enough to look live, slow enough not to flood. Lines and chunks add up. */
@@ -61,6 +67,7 @@ interface Pending extends ReportedLease {
   progress: Progress | undefined;
   lines: Backlog;
   chunks: Backlog;
+  closed: boolean;
   /** A report that Redis could not take for now. It goes first, as it is: perhaps it was written after all. */
   unsent: Report | undefined;
   /** When the last report left, by the clock of this process. */
@@ -163,21 +170,28 @@ function jobReports(
   pending: Pending,
   mark: (pending: Pending) => void,
   flush: (pending: Pending) => Promise<void>,
-): JobReports {
+): OpenReports {
   return {
     progress({ fraction, message }) {
+      if (pending.closed) return;
       pending.progress = { fraction, ...(message !== undefined && { message: cutLine(message) }) };
       mark(pending);
     },
     log(line) {
+      if (pending.closed) return;
       pending.lines.push(cutLine(line));
       mark(pending);
     },
     output(chunk) {
-      pending.chunks.push(encodeChunk(chunk));
+      const text = encodeChunk(chunk);
+      if (pending.closed) return;
+      pending.chunks.push(text);
       mark(pending);
     },
     flush: () => flush(pending),
+    close() {
+      pending.closed = true;
+    },
   };
 }
 
@@ -190,6 +204,7 @@ function pendingOf({ id, token, attempt }: ReportedLease): Pending {
     progress: undefined,
     lines: new Backlog(),
     chunks: new Backlog(),
+    closed: false,
     unsent: undefined,
     sentAt: 0,
     sending: undefined,

@@ -1,8 +1,10 @@
+import { type Cancellation, CancelledError } from '@spillway/contracts';
 import type { Job as EngineJob } from 'bullmq';
 import type { StoredOptions } from '../engine/record.ts';
+import { cancelled } from './cancellations.ts';
 import type { ChildEnd } from './children.ts';
-import type { Lease } from './index.ts';
-import type { JobReports } from './reports.ts';
+import type { Lease, Outcome } from './index.ts';
+import type { OpenReports } from './reports.ts';
 import type { JobSteps } from './steps.ts';
 
 /**
@@ -16,10 +18,12 @@ export class RunningJob implements Lease {
   readonly attempt: number;
   readonly input: unknown;
   readonly timeoutMs: number | undefined;
-  readonly reports: JobReports;
-  /** Resolves when the job is to be handed back. */
-  readonly handedBack: Promise<'handed back'>;
-  handBack: () => void = () => undefined;
+  readonly reports: OpenReports;
+  /** Resolves when the handler is to be waited for no longer: its job is handed back, or was cancelled and does not stop. */
+  readonly givenUp: Promise<Outcome | 'handed back'>;
+  giveUp: () => void = () => undefined;
+  #cancellation: Cancellation | undefined;
+  #grace: NodeJS.Timeout | undefined;
   #controller: AbortController | undefined;
   readonly children: () => Promise<ChildEnd[]>;
   readonly #openSteps: () => JobSteps;
@@ -28,7 +32,7 @@ export class RunningJob implements Lease {
   constructor(
     job: EngineJob<unknown, unknown, string>,
     queue: string,
-    held: { reports: JobReports; steps: () => JobSteps; children: () => Promise<ChildEnd[]> },
+    held: { reports: OpenReports; steps: () => JobSteps; children: () => Promise<ChildEnd[]> },
   ) {
     this.id = job.id ?? '';
     this.type = job.name;
@@ -39,8 +43,8 @@ export class RunningJob implements Lease {
     this.reports = held.reports;
     this.#openSteps = held.steps;
     this.children = held.children;
-    this.handedBack = new Promise((resolve) => {
-      this.handBack = () => resolve('handed back');
+    this.givenUp = new Promise((resolve) => {
+      this.giveUp = () => resolve(this.#cancellation ? cancelled(this.#cancellation) : 'handed back');
     });
   }
 
@@ -56,8 +60,26 @@ export class RunningJob implements Lease {
   }
 
   /** The first reason counts. */
-  abort(reason: string): void {
+  abort(reason: Error): void {
     this.#controller ??= new AbortController();
-    this.#controller.abort(new Error(reason));
+    this.#controller.abort(reason);
+  }
+
+  /** Tells the handler, and gives it up once the grace time is over. A second call does nothing. */
+  cancel(cancellation: Cancellation, graceMs: number): void {
+    if (this.#cancellation) return;
+    this.#cancellation = cancellation;
+    this.abort(new CancelledError(cancellation));
+    this.#grace = setTimeout(this.giveUp, graceMs);
+  }
+
+  /** What the attempt's outcome means for the job: a handler that fails after a cancel has stopped as it was told. */
+  ending(outcome: Outcome): Outcome {
+    return this.#cancellation && outcome.kind === 'failed' ? cancelled(this.#cancellation) : outcome;
+  }
+
+  /** To be called at the end of the attempt. */
+  end(): void {
+    clearTimeout(this.#grace);
   }
 }

@@ -26,6 +26,8 @@ export interface QueueKeys {
   steps(id: string): string;
   /** The lease: the token of the worker that holds the job. */
   lock(id: string): string;
+  /** Stands while workers have to look whether a job that they run is to be cancelled. */
+  readonly cancelling: string;
   /** What a command was answered, by a digest of who gave it and its id. */
   command(digest: string): string;
   /** Ids that were stored under a claim, each with the id of the job that stands in its place, if another does. */
@@ -61,6 +63,7 @@ export function queueKeys(prefix: string, queue: string): QueueKeys {
     output: (id) => `${base}${id}:output`,
     steps: (id) => `${base}${id}:steps`,
     lock: (id) => `${base}${id}:lock`,
+    cancelling: `${base}cancelling`,
     command: (digest) => `${base}command:${digest}`,
     submitted: (digest) => `${base}submitted:${digest}`,
     label: (kind, value) => `${base}label:${kind}:${value}`,

@@ -29,6 +29,12 @@ export const STEP_NAME_MAX = 100;
 export const STEP_BYTES_MAX = 65_536;
 export const STEPS_TTL_S = OUTPUT_TTL_S;
 
+/**
+ * How long workers look at the marks of what they run, after the last cancel of a running job. One that does not hear of
+ * it within the lease of 10 seconds has lost the job.
+ */
+export const CANCELLING_S = 600;
+
 /** How long a command's answer is remembered: a client that repeats it after a day has long been told otherwise. */
 export const COMMAND_KEPT_S = 86_400;
 

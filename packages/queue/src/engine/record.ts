@@ -1,4 +1,4 @@
-import { type Job, type Progress, queueOf } from '@spillway/contracts';
+import { type Cancellation, type Job, type Progress, queueOf } from '@spillway/contracts';
 import { decodeFailure } from './failure.ts';
 
 /** A job's hash as Redis holds it: text fields, named by the engine. */
@@ -8,6 +8,7 @@ export type JobRecord = Record<string, string>;
 export interface StoredOptions {
   attempts?: number;
   timeoutMs?: number;
+  ttlMs?: number;
   tags?: string[];
   batch?: string;
   tenant?: string;
@@ -45,6 +46,7 @@ export function toJob(id: string, placement: Placement, record: JobRecord): Job 
     ...times(placement, record),
     ...(record.data && { input: JSON.parse(record.data) as unknown }),
     ...ending(placement, record),
+    ...(record.cancel && { cancel: JSON.parse(record.cancel) as Cancellation }),
   };
 }
 

@@ -16,7 +16,7 @@ export interface BriefEvent {
 }
 
 /** Fields that are read here; the others may be large, and nobody needs them who watches many jobs at once. */
-const LIGHT = ['event', 'jobId', 'delay', 'failedReason', 'data', 'attempt'];
+const LIGHT = ['event', 'jobId', 'delay', 'failedReason', 'cancel', 'data', 'attempt'];
 
 const ANY: Wanted = { has: () => true };
 

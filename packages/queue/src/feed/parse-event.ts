@@ -1,4 +1,4 @@
-import type { JobEvent, JobState, LogLine, OutputChunk, Progress } from '@spillway/contracts';
+import type { Cancellation, JobEvent, JobState, LogLine, OutputChunk, Progress } from '@spillway/contracts';
 import { decodeFailure } from '../engine/failure.ts';
 import { pairs } from '../engine/snapshot.ts';
 
@@ -28,6 +28,8 @@ export function parseEvent([pos, flat]: StreamEntry, wanted: Wanted): JobEvent |
       };
     case 'active':
       return { ...head, kind: 'state', state: 'active' };
+    case 'cancelling':
+      return { ...head, kind: 'state', state: 'active', ...cancellation(fields) };
     case 'waiting-children':
       return { ...head, kind: 'state', state: 'blocked' };
     case 'delayed':
@@ -42,7 +44,7 @@ export function parseEvent([pos, flat]: StreamEntry, wanted: Wanted): JobEvent |
     case 'failed': {
       const error = decodeFailure(fields.failedReason ?? '');
       const state: JobState = error.code === 'cancelled' ? 'cancelled' : 'failed';
-      return { ...head, kind: 'state', state, error };
+      return { ...head, kind: 'state', state, error, ...cancellation(fields) };
     }
     case 'progress':
     case 'report':
@@ -58,6 +60,10 @@ export function parseEvent([pos, flat]: StreamEntry, wanted: Wanted): JobEvent |
 function fieldOf(flat: readonly string[], name: string): string | undefined {
   for (let index = 0; index < flat.length; index += 2) if (flat[index] === name) return flat[index + 1];
   return undefined;
+}
+
+function cancellation({ cancel }: Record<string, string>): { cancel?: Cancellation } {
+  return cancel ? { cancel: JSON.parse(cancel) as Cancellation } : {};
 }
 
 function parseReport(fields: Record<string, string>): { progress?: Progress; log?: LogLine[]; output?: OutputChunk[] } {

@@ -12,15 +12,15 @@ const AT_ONCE = 50;
 /**
  * Cancels a job and then all that it waits for. The parent goes first: a child that ends as cancelled would otherwise fail
  * it. A call that is cut short between the two is finished by the next one, which finds the parent cancelled already.
- * Children that have ended stay as they are, and so do those that cannot be cancelled because a worker runs them.
+ * Children that have ended stay as they are.
  */
 export function cancellingChildren({ redis, prefix }: { redis: Redis; prefix: string }, cancel: Cancel): Cancel {
-  const cancelTree: Cancel = async (id, by, commandId) => {
-    const outcome = await cancel(id, by, commandId);
+  const cancelTree: Cancel = async (id, by, options) => {
+    const outcome = await cancel(id, by, options);
     const children = await withRedis(redis, () => childrenOfCancelled(redis, prefix, id));
     for (let from = 0; from < children.length; from += AT_ONCE) {
       const next = children.slice(from, from + AT_ONCE);
-      await Promise.all(next.map((child) => cancelTree(child.id, by).catch(passOver)));
+      await Promise.all(next.map((child) => cancelTree(child.id, by, { reason: options?.reason }).catch(passOver)));
     }
     return outcome;
   };

@@ -1,55 +1,68 @@
 import { createHash } from 'node:crypto';
-import { queueOf, SpillwayError } from '@spillway/contracts';
+import { type Cancellation, queueOf, SpillwayError } from '@spillway/contracts';
 import type { Redis } from 'ioredis';
-import { encodeFailure } from '../engine/failure.ts';
+import { type CancelOrder, cancelJob } from '../engine/cancel-script.ts';
 import { queueKeys } from '../engine/keys.ts';
-import { COMMAND_KEPT_S, EVENTS_KEPT } from '../engine/limits.ts';
+import { COMMAND_KEPT_S } from '../engine/limits.ts';
 import { withRedis } from '../engine/unavailable.ts';
 import { cancellingChildren } from './cancel-flow.ts';
-import { cancelWaiting } from './cancel-script.ts';
 
 /** What a control call did: `done` is false where the job was already as asked. */
 export interface ControlOutcome {
   done: boolean;
 }
 
+export interface CancelOptions {
+  /** Why; at most CANCEL_REASON_MAX characters. */
+  reason?: string | undefined;
+  /** The id of a command, the canceller's own. */
+  commandId?: string | undefined;
+}
+
 /**
- * Ends a job that no worker runs yet, and with it the jobs that it waits for. `by` stands in the job's record. With a command's id, which is `by`'s own, every repeat
- * within a day is answered as the first was, also where that was a refusal, through whichever process. The id is remembered
- * in the job's queue.
- * @throws SpillwayError `job_not_found`, `job_active`, `job_final` (completed or failed), `command_id_reused`, `unavailable`
+ * Ends a job that no worker runs, at once. One that a worker runs is marked: its worker sees that within a second, and
+ * ends the job as soon as the handler has stopped, or was given up. Such a job may complete first: how it ended is what
+ * its record says. With a job go those that it waits for. `by` and the reason stand there; of several cancellers the first counts, and the others get `done: false`.
+ *
+ * With a command's id every repeat within a day is answered as the first was, also where that was a refusal, through
+ * whichever process. The id is remembered in the job's queue.
+ * @throws SpillwayError `job_not_found`, `job_final` (completed or failed), `command_id_reused`, `unavailable`
  */
-export type Cancel = (id: string, by: string, commandId?: string) => Promise<ControlOutcome>;
+export type Cancel = (id: string, by: string, options?: CancelOptions) => Promise<ControlOutcome>;
 
 /** The one order that a status process gives; it needs nothing of the engine. */
 export function createCancel(setup: { redis: Redis; prefix: string; now?: () => number }): Cancel {
   const { redis, prefix, now = Date.now } = setup;
-  const cancelOne: Cancel = async (id, by, commandId) => {
+  const cancelOne: Cancel = async (id, by, { reason, commandId } = {}) => {
     const queue = queueOf(id);
     if (!queue) throw notFound(id);
     const keys = queueKeys(prefix, queue);
-    const reason = encodeFailure({ code: 'cancelled', message: `cancelled by ${by}` });
-    const lines = [keys.job(id), keys.wait, keys.prioritized, keys.delayed, keys.failed, keys.events, keys.blocked];
-    const args = [id, reason, now(), EVENTS_KEPT];
-    const found = await withRedis(redis, () =>
-      commandId === undefined
-        ? cancelWaiting(redis, lines, args)
-        : cancelWaiting(
-            redis,
-            [...lines, keys.command(digest(by, commandId))],
-            [...args, `cancel ${id}`, COMMAND_KEPT_S],
-          ),
-    );
-    return outcome(found, id);
+    const at = now();
+    const order: CancelOrder = { mark: encodeMark({ by, reason, at }), now: at };
+    if (commandId !== undefined) {
+      const says = reason === undefined ? `cancel ${id}` : `cancel ${id} ${reason}`;
+      order.command = { key: keys.command(digest(by, commandId)), says, keptS: COMMAND_KEPT_S };
+    }
+    return outcome(await withRedis(redis, () => cancelJob(redis, keys, id, order)), id);
   };
   return cancellingChildren({ redis, prefix }, cancelOne);
+}
+
+/** Half a character, which a cut may leave, would make the mark unreadable to the script. */
+function encodeMark({ by, reason, at }: { by: string; reason: string | undefined; at: number }): string {
+  const mark: Cancellation = { by, ...(reason !== undefined && { reason }), at: new Date(at).toISOString() };
+  return JSON.stringify(mark, (_key, value: unknown) =>
+    typeof value === 'string' ? value.replace(/\p{Surrogate}/gu, '\ufffd') : value,
+  );
 }
 
 function outcome(found: unknown, id: string): ControlOutcome {
   switch (found) {
     case 1:
+    case 3:
       return { done: true };
     case 2:
+    case 4:
       return { done: false };
     case 0:
       throw notFound(id);
@@ -61,7 +74,7 @@ function outcome(found: unknown, id: string): ControlOutcome {
         'expected a command id that is new, or the same command again, got one that was given with another command',
       );
     default:
-      throw new SpillwayError('job_active', `expected a job that waits, got ${id}, which a worker is running`);
+      throw new SpillwayError('job_active', `expected a job that waits or runs, got ${id}, which stands in no line`);
   }
 }
 

@@ -2,6 +2,7 @@ import { type FlowMember, type Job, type JobOptions, type JobType, queueOf, Spil
 import type { JobsOptions } from 'bullmq';
 import { Job as EngineJob } from 'bullmq';
 import type { Redis } from 'ioredis';
+import { clearCancellation } from '../engine/cancel-script.ts';
 import { queueKeys } from '../engine/keys.ts';
 import { labelParts, labelsOf, targetsOf } from '../engine/labels.ts';
 import { KEEP_COMPLETED_S } from '../engine/limits.ts';
@@ -10,7 +11,7 @@ import { storedOptions as readOptions, type StoredOptions } from '../engine/reco
 import { NO_WINDOW, takeSnapshot } from '../engine/snapshot.ts';
 import { withRedis } from '../engine/unavailable.ts';
 import { type Addition, addToLine } from './add.ts';
-import { type ControlOutcome, createCancel, notFound } from './cancel.ts';
+import { type CancelOptions, type ControlOutcome, createCancel, notFound } from './cancel.ts';
 import { type BatchClaim, type Claim, type Claims, createClaims, type KeyUse } from './claims.ts';
 import { readDedupe } from './dedupe.ts';
 import { addFlow, type FlowTree } from './flow.ts';
@@ -63,8 +64,8 @@ export interface Producer {
   claimBatch(use: KeyUse, body: unknown): Promise<BatchClaim>;
   /** Makes the name of a new batch. */
   newBatch(): string;
-  /** Ends a job that no worker runs yet, and with it the jobs that it waits for. @throws job_not_found, job_active, job_final (completed or failed). */
-  cancel(id: string, by: string): Promise<ControlOutcome>;
+  /** Ends a job, or has its worker end it, and with it the jobs that it waits for. @throws job_not_found, job_final (completed or failed). */
+  cancel(id: string, by: string, options?: CancelOptions): Promise<ControlOutcome>;
   /**
    * Gives a failed or cancelled job all its attempts again, and with it the children that failed it.
    * @throws job_not_found, job_final (completed, or a child is gone), job_active (its parent runs without it).
@@ -199,7 +200,7 @@ function storedOptions(
   options: JobOptions,
   { batch, tenant }: Pick<Submission, 'batch' | 'tenant'>,
 ): JobsOptions & StoredOptions {
-  const { attempts = 1, backoff, priority = 0, timeoutMs, tags, delayMs = 0 } = { ...type.defaults, ...options };
+  const { attempts = 1, backoff, priority = 0, timeoutMs, ttlMs, tags, delayMs = 0 } = { ...type.defaults, ...options };
   const stored: JobsOptions & StoredOptions = {};
   if (attempts > 1) {
     stored.attempts = attempts;
@@ -208,6 +209,8 @@ function storedOptions(
   if (priority > 0) stored.priority = priority;
   if (delayMs > 0) stored.delay = delayMs;
   if (timeoutMs !== type.defaults.timeoutMs) stored.timeoutMs = timeoutMs;
+  // Looked at before the type is, so it is stored also where it is the type's default.
+  if (ttlMs !== undefined) stored.ttlMs = ttlMs;
   if (tags?.length) stored.tags = tags;
   if (batch) stored.batch = batch;
   if (tenant) stored.tenant = tenant;
@@ -228,6 +231,7 @@ async function retry(redis: Redis, prefix: string, queues: QueueHandles, id: str
   if (!job.failedReason)
     throw new SpillwayError('job_final', `expected a failed or cancelled job, got ${id}, which completed`);
   try {
+    await clearCancellation(redis, queueKeys(prefix, queue), id);
     await job.retry('failed', { resetAttemptsMade: true });
     return { done: true };
   } catch (error) {

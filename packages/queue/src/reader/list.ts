@@ -192,6 +192,7 @@ export const LISTED = [
   'finishedOn',
   'failedReason',
   'parentKey',
+  'cancel',
 ] as const;
 
 async function readJobs(redis: Redis, prefix: string, entries: readonly Entry[]): Promise<(Job | undefined)[]> {
