@@ -1,5 +1,5 @@
 import type { QueueInfo, WorkerInfo } from './http.ts';
-import type { Cursor, Job, JobError, LogLine, OutputChunk, Progress, Snapshot } from './job.ts';
+import type { AttemptRecord, Cursor, Job, JobError, LogLine, OutputChunk, Progress, Snapshot } from './job.ts';
 import type { JobState } from './state.ts';
 
 /**
@@ -14,7 +14,18 @@ export type JobEvent = {
 } & JobChange;
 
 export type JobChange =
-  | { kind: 'state'; state: JobState; result?: unknown; error?: JobError; runAt?: string }
+  | {
+      kind: 'state';
+      state: JobState;
+      result?: unknown;
+      /** Why the job failed or was cancelled; of a delayed one, why its last attempt failed. */
+      error?: JobError;
+      runAt?: string;
+      /** The attempt that ended with this change, where the job goes on: it failed, or its worker was lost. */
+      ended?: AttemptRecord;
+      /** How many attempts the job has in all now; told where somebody gave it all of them again. */
+      attempts?: number;
+    }
   | { kind: 'report'; progress?: Progress; log?: LogLine[]; output?: OutputChunk[] }
   | { kind: 'removed' }
   /** A member of a watched set, before the first event about it; told in sets only. */

@@ -1,6 +1,6 @@
 import { advanceCursor } from './cursor.ts';
 import type { JobEvent } from './events.ts';
-import type { Cursor, Job, Snapshot } from './job.ts';
+import type { AttemptRecord, Cursor, Job, Snapshot } from './job.ts';
 import { comparePositions } from './position.ts';
 
 /** A job as a watcher holds it: the latest snapshot with every later event applied. */
@@ -85,13 +85,17 @@ function continued<T extends { n: number }>(held: T[], added: T[], end: number):
   return added.length ? [...kept, ...added] : kept;
 }
 
-function applyState(job: Job, event: JobEvent & { kind: 'state' }): Job {
+/** Attempts that a job's history holds at most; older ones go first. */
+export const HISTORY_KEPT = 10;
+
+function applyState(held: Job, event: JobEvent & { kind: 'state' }): Job {
   const at = new Date(event.at).toISOString();
+  const job = withHistory(held, event, at);
   // What the state before left is no longer true: a due time, or the end of a job that was retried.
   const { runAt: _due, finishedAt: _end, error: _error, result: _result, ...open } = job;
   switch (event.state) {
     case 'active':
-      return { ...open, state: 'active', attempt: job.attempt + 1, startedAt: at };
+      return startAttempt(open, at);
     case 'completed':
       return {
         ...open,
@@ -103,9 +107,34 @@ function applyState(job: Job, event: JobEvent & { kind: 'state' }): Job {
     case 'cancelled':
       return { ...open, state: event.state, finishedAt: at, ...(event.error && { error: event.error }) };
     case 'delayed':
-      return { ...open, state: 'delayed', ...(event.runAt && { runAt: event.runAt }) };
+      return {
+        ...open,
+        state: 'delayed',
+        ...(event.runAt && { runAt: event.runAt }),
+        ...(event.error && { error: event.error }),
+      };
     case 'waiting':
+      // A job that runs goes back into its line when its worker is lost or stops, which costs it no attempt.
+      return { ...open, state: 'waiting', attempts: event.attempts ?? job.attempts + (job.state === 'active' ? 1 : 0) };
     case 'blocked':
       return { ...open, state: event.state };
   }
+}
+
+/** Which worker runs it the event does not say, and who ran it before is no longer true. */
+function startAttempt({ worker: _before, ...job }: Job, at: string): Job {
+  const attempt = job.attempt + 1;
+  return { ...job, state: 'active', attempt, attempts: Math.max(job.attempts, attempt), startedAt: at };
+}
+
+function withHistory(job: Job, event: JobEvent & { kind: 'state' }, at: string): Job {
+  const ended = event.ended ?? endedBy(job, event, at);
+  return ended ? { ...job, history: [...(job.history ?? []), ended].slice(-HISTORY_KEPT) } : job;
+}
+
+/** The attempt that a final failure ends. */
+function endedBy(job: Job, { state, error }: JobEvent & { kind: 'state' }, at: string): AttemptRecord | undefined {
+  if (job.state !== 'active' || !error || (state !== 'failed' && state !== 'cancelled')) return undefined;
+  const { attempt, worker, startedAt } = job;
+  return { attempt, ...(worker && { worker }), ...(startedAt && { startedAt }), endedAt: at, error };
 }

@@ -1,6 +1,6 @@
 import { JobOptions, type JobType } from '@spillway/contracts';
 import { compileSchema, type Validate } from '@spillway/runtime';
-import type { DefinedJob } from './define-job.ts';
+import type { DecideBackoff, DefinedJob } from './define-job.ts';
 import { isStandardSchema, type Schema, type StandardIssue, type StandardSchema, toJsonSchema } from './schema.ts';
 
 /** A job type that is ready to run: its published form, and its schemas compiled. */
@@ -11,6 +11,8 @@ export interface LoadedJob {
   parseInput: (input: unknown) => Promise<Parsed> | Parsed;
   checkOutput: Validate | undefined;
   timeoutMs: number;
+  /** The type's own pauses between attempts, where they are a function. */
+  decideBackoff: DecideBackoff | undefined;
   /** Most jobs of its queue at once in one process, where the type says so. */
   concurrency: number | undefined;
 }
@@ -30,7 +32,8 @@ export function loadJob(job: DefinedJob): LoadedJob {
   const input = toJsonSchema(job.input, `${job.type} input`);
   const output = job.output && toJsonSchema(job.output, `${job.type} output`);
   const { attempts, backoff, timeoutMs, priority, title, description, examples } = job;
-  const defaults = { attempts, backoff, timeoutMs, priority };
+  const decideBackoff = typeof backoff === 'function' ? backoff : undefined;
+  const defaults = { attempts, backoff: typeof backoff === 'function' ? undefined : backoff, timeoutMs, priority };
   const [problem] = checkOptions(defaults);
   if (problem) throw new TypeError(`${job.type}: ${problem.message}`);
   return {
@@ -42,6 +45,7 @@ export function loadJob(job: DefinedJob): LoadedJob {
     checkOutput: output && compile(output, `${job.type} output`),
     timeoutMs: timeoutMs ?? DEFAULT_TIMEOUT_MS,
     concurrency: job.concurrency,
+    decideBackoff,
   };
 }
 

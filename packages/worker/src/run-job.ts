@@ -4,7 +4,9 @@ import type { FileStore } from '@spillway/files';
 import type { Lease, Outcome } from '@spillway/queue/consumer';
 import type { Logger } from '@spillway/runtime';
 import type { JobContext } from './context.ts';
+import { decideRetry } from './decide-retry.ts';
 import type { LoadedJob } from './job-type.ts';
+import { retryAfterOf } from './retry-after.ts';
 import { UnrecoverableJobError } from './unrecoverable.ts';
 
 /** What running a job needs beside the job. */
@@ -45,7 +47,7 @@ async function attempt(lease: Lease, setup: RunSetup, logger: () => Logger): Pro
     return failed('unknown_type', `expected a type that this worker has, got ${JSON.stringify(lease.type)}`, true);
   const parsed = await job.parseInput(lease.input);
   if ('problem' in parsed) return failed('invalid_input', parsed.problem, false);
-  return perform(job, lease, parsed.input, setup, logger);
+  return decideRetry(await perform(job, lease, parsed.input, setup, logger), job, lease, logger);
 }
 
 async function perform(
@@ -201,7 +203,12 @@ export function classify(thrown: unknown): Outcome & { kind: 'failed' } {
     return failed('handler_failed', `the handler threw ${describe(thrown)} instead of an Error`, true);
   }
   const retry = !(thrown instanceof UnrecoverableJobError || thrown.name === 'UnrecoverableJobError');
-  return { ...failed('handler_failed', messageOf(thrown), retry), cause: thrown };
+  const retryAfterMs = retryAfterOf(thrown);
+  return {
+    ...failed('handler_failed', messageOf(thrown), retry),
+    ...(retryAfterMs !== undefined && { retryAfterMs }),
+    cause: thrown,
+  };
 }
 
 /** An error of another realm, such as a vm context, is no `instanceof` this one's Error. */

@@ -7,6 +7,8 @@ import { engineName, queueKeys } from '../engine/keys.ts';
 import { EVENTS_KEPT } from '../engine/limits.ts';
 import { reportOthers } from '../engine/unavailable.ts';
 import { forgetOldJobs } from './forget.ts';
+import { LEASE_MS, RENEW_MS, recoverLostJobs } from './lost-workers.ts';
+import { mayRepeat, postpone } from './postpone.ts';
 import { createReports, type JobReports } from './reports.ts';
 import { RunningJob } from './running-job.ts';
 
@@ -19,6 +21,10 @@ export interface Lease {
   readonly queue: string;
   /** Numbered from 1. */
   readonly attempt: number;
+  /** Attempts that failed before this one; those that a lost or stopping worker did not finish are not among them. */
+  readonly failures: number;
+  /** Whether submitter or type say how long to wait between attempts. */
+  readonly hasBackoff: boolean;
   readonly input: unknown;
   readonly timeoutMs: number | undefined;
   /** Aborts when the lease is lost and when the worker must stop. */
@@ -29,7 +35,15 @@ export interface Lease {
 /** How an attempt ended. Values, not exceptions: whether to try again is data. */
 export type Outcome =
   | { kind: 'completed'; result: unknown }
-  | { kind: 'failed'; error: JobError; retry: boolean; cause?: Error | undefined };
+  | {
+      kind: 'failed';
+      error: JobError;
+      /** Whether trying again may help; whether there are attempts left is not the handler's to know. */
+      retry: boolean;
+      /** How long to wait before that, a day at most; as the job's backoff says where absent. */
+      retryAfterMs?: number | undefined;
+      cause?: Error | undefined;
+    };
 
 /** Takes jobs of one queue, a lease each, and runs them. Starts taking at once. */
 export interface Consumer {
@@ -56,16 +70,8 @@ export interface ConsumerSetup {
   onError: (error: Error) => void;
 }
 
-/**
- * A killed worker's job is free again when its lease runs out and the next check notices: 10 s and 5 s, against the
- * engine's defaults of 30 s each, which measured 60 s from kill to second start. Leases are renewed every 5 s.
- */
-const LEASE_MS = 10_000;
-const STALLED_CHECK_MS = 5000;
 /** Pause before the engine asks Redis again after it was away; its default of 15 s would outlast the lease. */
 const RETRY_MS = 1000;
-/** How often a job may lose its worker before it counts as the job's fault; a lost reply costs one too. */
-const MAX_LOST_WORKERS = 3;
 /** After the deadline, how long handing back may take before the leases are simply left to run out. */
 const HAND_BACK_MS = 1000;
 
@@ -101,7 +107,9 @@ export function createConsumer(setup: ConsumerSetup): Consumer {
     try {
       const outcome = await Promise.race([setup.run(lease), lease.handedBack]);
       await lease.reports.flush();
-      return outcome === 'handed back' ? await handBack(job, token) : settle(outcome);
+      if (outcome === 'handed back') return await handBack(job, token);
+      if (mayRepeat(outcome, job)) return await postpone({ redis, keys }, job, token, outcome);
+      return settle(outcome);
     } finally {
       if (running.get(lease.id) === lease) running.delete(lease.id);
     }
@@ -113,12 +121,13 @@ export function createConsumer(setup: ConsumerSetup): Consumer {
     name: setup.workerId,
     concurrency: setup.concurrency,
     lockDuration: LEASE_MS,
-    stalledInterval: STALLED_CHECK_MS,
-    maxStalledCount: MAX_LOST_WORKERS,
+    lockRenewTime: RENEW_MS,
+    skipStalledCheck: true,
     runRetryDelay: RETRY_MS,
   });
   worker.on('error', reportOthers(onError));
   const stopForgetting = forgetOldJobs({ queue, redis, prefix, onError });
+  const stopRecovering = recoverLostJobs({ redis, keys, onError });
   worker.on('lockRenewalFailed', (ids: string[]) => ids.forEach(loseLease));
 
   let stopping: Promise<void> | undefined;
@@ -133,6 +142,7 @@ export function createConsumer(setup: ConsumerSetup): Consumer {
     },
     stop(finishMs) {
       stopForgetting();
+      stopRecovering();
       stopping ??= stop(worker, finishMs, () => {
         handingBack = true;
         for (const lease of running.values()) {
@@ -149,7 +159,8 @@ export function createConsumer(setup: ConsumerSetup): Consumer {
 function settle(outcome: Outcome): unknown {
   if (outcome.kind === 'completed') return outcome.result;
   const reason = encodeFailure(outcome.error);
-  const error = outcome.retry ? new Error(reason) : new UnrecoverableError(reason);
+  // Whether to repeat it is decided before; the engine would do so in its own way.
+  const error = new UnrecoverableError(reason);
   // The handler's own stack is what helps; this function's says nothing.
   if (outcome.cause?.stack) error.stack = outcome.cause.stack;
   throw error;

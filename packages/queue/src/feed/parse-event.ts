@@ -1,5 +1,6 @@
-import type { JobEvent, JobState, LogLine, OutputChunk, Progress } from '@spillway/contracts';
+import type { AttemptRecord, JobEvent, JobState, LogLine, OutputChunk, Progress } from '@spillway/contracts';
 import { decodeFailure } from '../engine/failure.ts';
+import { parseAttempt } from '../engine/history.ts';
 import { pairs } from '../engine/snapshot.ts';
 
 /** An entry of a queue's event stream: its position and its fields as a flat list. */
@@ -20,12 +21,22 @@ export function parseEvent([pos, flat]: StreamEntry, wanted: Wanted): JobEvent |
   const head = { job, pos, at: Number(pos.split('-')[0]) };
   switch (fields.event) {
     case 'waiting':
+      return { ...head, kind: 'state', state: 'waiting', ...parseEnded(fields), ...parseAttempts(fields) };
     case 'active':
       return { ...head, kind: 'state', state: fields.event };
     case 'waiting-children':
       return { ...head, kind: 'state', state: 'blocked' };
-    case 'delayed':
-      return { ...head, kind: 'state', state: 'delayed', runAt: new Date(Number(fields.delay)).toISOString() };
+    case 'delayed': {
+      const ending = parseEnded(fields);
+      const runAt = new Date(Number(fields.delay)).toISOString();
+      return {
+        ...head,
+        kind: 'state',
+        state: 'delayed',
+        runAt,
+        ...(ending && { error: ending.ended.error, ...ending }),
+      };
+    }
     case 'completed':
       return {
         ...head,
@@ -36,7 +47,7 @@ export function parseEvent([pos, flat]: StreamEntry, wanted: Wanted): JobEvent |
     case 'failed': {
       const error = decodeFailure(fields.failedReason ?? '');
       const state: JobState = error.code === 'cancelled' ? 'cancelled' : 'failed';
-      return { ...head, kind: 'state', state, error };
+      return { ...head, kind: 'state', state, error, ...parseEnded(fields) };
     }
     case 'progress':
     case 'report':
@@ -52,6 +63,15 @@ export function parseEvent([pos, flat]: StreamEntry, wanted: Wanted): JobEvent |
 function fieldOf(flat: readonly string[], name: string): string | undefined {
   for (let index = 0; index < flat.length; index += 2) if (flat[index] === name) return flat[index + 1];
   return undefined;
+}
+
+/** The attempt that ended with this entry, where one of our scripts wrote it. */
+function parseEnded({ ended }: Record<string, string>): { ended: AttemptRecord } | undefined {
+  return ended ? { ended: parseAttempt(ended) } : undefined;
+}
+
+function parseAttempts({ attempts }: Record<string, string>): { attempts: number } | undefined {
+  return attempts ? { attempts: Number(attempts) } : undefined;
 }
 
 function parseReport(fields: Record<string, string>): { progress?: Progress; log?: LogLine[]; output?: OutputChunk[] } {

@@ -1,17 +1,25 @@
-import { type Job, type JobOptions, type JobType, queueOf, SpillwayError } from '@spillway/contracts';
+import {
+  type Job,
+  type JobOptions,
+  type JobType,
+  queueOf,
+  type RetryFailedReply,
+  type RetryFailedRequest,
+  SpillwayError,
+} from '@spillway/contracts';
 import type { JobsOptions } from 'bullmq';
-import { Job as EngineJob } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { queueKeys } from '../engine/keys.ts';
 import { fileLabels } from '../engine/label-script.ts';
 import { labelParts, labelsOf, targetsOf } from '../engine/labels.ts';
 import { EVENTS_KEPT } from '../engine/limits.ts';
 import { openQueues, type QueueHandles } from '../engine/queue-handles.ts';
-import { storedOptions as readOptions, type StoredOptions } from '../engine/record.ts';
+import { storedOptions as readOptions, type StoredBackoff, type StoredOptions } from '../engine/record.ts';
 import { withRedis } from '../engine/unavailable.ts';
 import { type ControlOutcome, createCancel, notFound } from './cancel.ts';
 import { createIds } from './ids.ts';
 import { createIntake, type Intake } from './intake.ts';
+import { createRetry } from './retry.ts';
 
 /** A job to be stored. The input must have passed the type's schema. */
 export interface Submission {
@@ -32,8 +40,13 @@ export interface Producer {
   newBatch(): string;
   /** Ends a job that no worker runs yet. @throws job_not_found, job_active, job_final (completed or failed). */
   cancel(id: string, by: string): Promise<ControlOutcome>;
-  /** Gives a failed or cancelled job all its attempts again. @throws job_not_found, job_final (completed). */
+  /** Gives a failed or cancelled job all its attempts again. @throws job_not_found, job_active, job_final (completed). */
   retry(id: string): Promise<ControlOutcome>;
+  /**
+   * Does so for failed jobs of a queue, oldest end first: a part of them in each call, which says where to go on. Jobs that
+   * fail again meanwhile are not met twice. @throws invalid_request for a cursor that is not ours
+   */
+  retryFailed(queue: string, filter: RetryFailedRequest): Promise<RetryFailedReply>;
   /** Forgets a job that no worker runs. @throws job_not_found, job_active. */
   remove(id: string): Promise<void>;
   pause(queue: string): Promise<ControlOutcome>;
@@ -52,11 +65,13 @@ export function createProducer(setup: {
   const newId = createIds();
   const intake = createIntake(redis, prefix);
   const cancel = createCancel({ redis, prefix, now });
+  const retry = createRetry({ redis, prefix, queues, now });
   return {
     newBatch: () => newId('batch', now()),
     submit: (submission) => withRedis(redis, () => submit({ redis, prefix, queues, intake, newId }, submission, now())),
     cancel,
-    retry: (id) => withRedis(redis, () => retry(queues, id)),
+    retry: (id) => withRedis(redis, () => retry.one(id)),
+    retryFailed: (queue, filter) => withRedis(redis, () => retry.failed(queue, filter)),
     remove: (id) => withRedis(redis, () => remove(redis, prefix, queues, id)),
     pause: (queue) => withRedis(redis, () => setPaused(queues, queue, true)),
     resume: (queue) => withRedis(redis, () => setPaused(queues, queue, false)),
@@ -137,9 +152,6 @@ const EMPTY_RECORD = {
   returnvalue: '',
 };
 
-/** Waits between attempts where neither the submitter nor the type says: from a second on, doubling, spread by half. */
-const DEFAULT_BACKOFF = { type: 'exponential', delay: 1000, jitter: 0.5 } as const;
-
 /** What is stored with the job, and nothing that is a default: a million waiting jobs pay for every byte. */
 function storedOptions(
   type: JobType,
@@ -150,7 +162,7 @@ function storedOptions(
   const stored: JobsOptions & StoredOptions = {};
   if (attempts > 1) {
     stored.attempts = attempts;
-    stored.backoff = backoff ? engineBackoff(backoff) : DEFAULT_BACKOFF;
+    if (backoff) stored.backoff = storedBackoff(backoff);
   }
   if (priority > 0) stored.priority = priority;
   if (delayMs > 0) stored.delay = delayMs;
@@ -161,29 +173,18 @@ function storedOptions(
   return stored;
 }
 
-function engineBackoff({ type, delayMs, jitter }: NonNullable<JobOptions['backoff']>) {
-  return { type, delay: delayMs, ...(jitter !== undefined && { jitter }) };
-}
-
-async function retry(queues: QueueHandles, id: string): Promise<ControlOutcome> {
-  const job = await EngineJob.fromId(queues.get(queueOfOrThrow(id)), id);
-  if (!job) throw notFound(id);
-  if (!job.finishedOn) return { done: false };
-  if (!job.failedReason)
-    throw new SpillwayError('job_final', `expected a failed or cancelled job, got ${id}, which completed`);
-  try {
-    await job.retry('failed', { resetAttemptsMade: true });
-    return { done: true };
-  } catch (error) {
-    // Somebody else retried it between our look and our call: it is as asked.
-    if (isEngineError(error, -3)) return { done: false };
-    if (isEngineError(error, -1)) throw notFound(id);
-    throw error;
-  }
+function storedBackoff({ type, delayMs, jitter, maxDelayMs }: NonNullable<JobOptions['backoff']>): StoredBackoff {
+  return {
+    type,
+    delay: delayMs,
+    ...(jitter !== undefined && { jitter }),
+    ...(maxDelayMs !== undefined && { maxDelay: maxDelayMs }),
+  };
 }
 
 async function remove(redis: Redis, prefix: string, queues: QueueHandles, id: string): Promise<void> {
-  const queue = queueOfOrThrow(id);
+  const queue = queueOf(id);
+  if (!queue) throw notFound(id);
   const keys = queueKeys(prefix, queue);
   const [exists, options] = await Promise.all([redis.exists(keys.job(id)), redis.hget(keys.job(id), 'opts')]);
   if (exists === 0) throw notFound(id);
@@ -201,14 +202,4 @@ async function setPaused(queues: QueueHandles, queue: string, paused: boolean): 
   if ((await handle.isPaused()) === paused) return { done: false };
   await (paused ? handle.pause() : handle.resume());
   return { done: true };
-}
-
-function queueOfOrThrow(id: string): string {
-  const queue = queueOf(id);
-  if (!queue) throw notFound(id);
-  return queue;
-}
-
-function isEngineError(error: unknown, code: number): boolean {
-  return error instanceof Error && (error as Error & { code?: unknown }).code === code;
 }

@@ -188,6 +188,7 @@ export const LISTED = [
   'priority',
   'progress',
   'ats',
+  'atm',
   'pb',
   'processedOn',
   'finishedOn',

@@ -6,12 +6,12 @@ import { JobParams, problems, scoped } from '../schema.ts';
 const schema = {
   operationId: 'retryJob',
   summary: 'Run a failed or cancelled job again',
-  description: 'It gets all its attempts again. `done` is false where it waits or runs already.',
+  description: 'It gets all its attempts again. `done` is false where it waits already.',
   tags: ['jobs'],
   params: JobParams,
   response: {
-    200: { description: 'The job waits or runs.', ...Type.Ref('ControlReply') },
-    ...problems('job_not_found', 'job_final'),
+    200: { description: 'The job waits.', ...Type.Ref('ControlReply') },
+    ...problems('job_not_found', 'job_active', 'job_final'),
   },
 };
 
