@@ -1,4 +1,5 @@
 import {
+  type AttemptRecord,
   applyEvent,
   applySnapshot,
   type Job,
@@ -10,6 +11,13 @@ import {
 
 const ID = 'default.01JD2V9K8Q4W5X6Y7Z8A9B0C1D';
 const AT = Date.UTC(2026, 0, 2, 3, 4, 5);
+
+const FIRST: AttemptRecord = {
+  attempt: 1,
+  worker: 'w1',
+  endedAt: '2026-01-02T03:04:01.000Z',
+  error: { code: 'handler_failed', message: 'no' },
+};
 
 function held(over: Partial<Job> = {}, log: string[] = []): WatchedJob {
   const job: Job = {
@@ -91,6 +99,39 @@ test.each<[string, Partial<Job>, JobChange, Partial<Job>, (keyof Job)[]]>([
   ],
   ['active clears the due time', { state: 'delayed', runAt: 'x' }, { kind: 'state', state: 'active' }, {}, ['runAt']],
   ['delayed says when', { state: 'active' }, { kind: 'state', state: 'delayed', runAt: 'soon' }, { runAt: 'soon' }, []],
+  [
+    'delayed after a failed attempt says why, and keeps the attempt',
+    { state: 'active', attempt: 1 },
+    { kind: 'state', state: 'delayed', runAt: 'soon', error: FIRST.error, ended: FIRST },
+    { error: FIRST.error, history: [FIRST], attempts: 3 },
+    [],
+  ],
+  [
+    'waiting after a lost worker has one attempt more in all',
+    { state: 'active', attempt: 1 },
+    { kind: 'state', state: 'waiting', ended: FIRST },
+    { attempt: 1, attempts: 4, history: [FIRST] },
+    ['error'],
+  ],
+  [
+    'waiting after a retry by hand has the attempts that it was given',
+    { ...ENDED, history: [FIRST] },
+    { kind: 'state', state: 'waiting', attempts: 6 },
+    { attempts: 6, history: [FIRST] },
+    ['error'],
+  ],
+  [
+    'failed keeps the last attempt, of which only ten are kept',
+    { state: 'active', attempt: 12, history: Array(10).fill(FIRST) },
+    { kind: 'state', state: 'failed', error: { code: 'timeout', message: 'slow' } },
+    {
+      history: [
+        ...Array(9).fill(FIRST),
+        { attempt: 12, endedAt: '2026-01-02T03:04:05.000Z', error: { code: 'timeout', message: 'slow' } },
+      ],
+    },
+    [],
+  ],
   [
     'waiting after a retry forgets the end',
     ENDED,

@@ -1,6 +1,6 @@
 import type { Cancellation } from './cancellation.ts';
 import type { QueueInfo, WorkerInfo } from './http.ts';
-import type { Cursor, Job, JobError, LogLine, OutputChunk, Progress, Snapshot } from './job.ts';
+import type { AttemptRecord, Cursor, Job, JobError, LogLine, OutputChunk, Progress, Snapshot } from './job.ts';
 import type { JobState } from './state.ts';
 
 /**
@@ -23,10 +23,15 @@ export type JobChange =
       kind: 'state';
       state: JobState;
       result?: unknown;
-      error?: JobError;
-      runAt?: string;
       cancel?: Cancellation;
       attempt?: number;
+      /** Why the job failed or was cancelled; of a delayed one, why its last attempt failed. */
+      error?: JobError;
+      runAt?: string;
+      /** The attempt that ended with this change, where the job goes on: it failed, or its worker was lost. */
+      ended?: AttemptRecord;
+      /** How many attempts the job has in all now; told where somebody gave it all of them again. */
+      attempts?: number;
     }
   | { kind: 'report'; progress?: Progress; log?: LogLine[]; output?: OutputChunk[] }
   | { kind: 'removed' }

@@ -1,6 +1,6 @@
 import { advanceCursor } from './cursor.ts';
 import type { JobEvent } from './events.ts';
-import type { Cursor, Job, Snapshot } from './job.ts';
+import type { AttemptRecord, Cursor, Job, Snapshot } from './job.ts';
 import { comparePositions } from './position.ts';
 import { isFinal } from './state.ts';
 
@@ -86,9 +86,13 @@ function continued<T extends { n: number }>(held: T[], added: T[], end: number):
   return added.length ? [...kept, ...added] : kept;
 }
 
-function applyState(job: Job, event: JobEvent & { kind: 'state' }): Job {
-  if (event.state === 'active' && event.cancel) return { ...job, cancel: event.cancel };
+/** Attempts that a job's history holds at most; older ones go first. */
+export const HISTORY_KEPT = 10;
+
+function applyState(held: Job, event: JobEvent & { kind: 'state' }): Job {
+  if (event.state === 'active' && event.cancel) return { ...held, cancel: event.cancel };
   const at = new Date(event.at).toISOString();
+  const job = withHistory(held, event, at);
   // What the state before left is no longer true: a due time, or the end of a job that was retried.
   const { runAt: _due, finishedAt: _end, error: _error, result: _result, cancel: asked, ...rest } = job;
   // Only a retry leads out of a final state, and it takes back that somebody asked for the end.
@@ -96,7 +100,7 @@ function applyState(job: Job, event: JobEvent & { kind: 'state' }): Job {
   const open = cancel ? { ...rest, cancel } : rest;
   switch (event.state) {
     case 'active':
-      return { ...open, state: 'active', attempt: job.attempt + 1, startedAt: at };
+      return startAttempt(open, at);
     case 'completed':
       return {
         ...open,
@@ -108,9 +112,35 @@ function applyState(job: Job, event: JobEvent & { kind: 'state' }): Job {
     case 'cancelled':
       return { ...open, state: event.state, finishedAt: at, ...(event.error && { error: event.error }) };
     case 'delayed':
-      return { ...open, state: 'delayed', ...(event.runAt && { runAt: event.runAt }) };
+      return {
+        ...open,
+        state: 'delayed',
+        ...(event.runAt && { runAt: event.runAt }),
+        ...(event.error && { error: event.error }),
+      };
     case 'waiting':
+      // A start that was handed back does not count; one whose worker was lost does, and costs the job no attempt.
+      if (event.attempt !== undefined) return { ...open, state: 'waiting', attempt: event.attempt };
+      return { ...open, state: 'waiting', attempts: event.attempts ?? job.attempts + (job.state === 'active' ? 1 : 0) };
     case 'blocked':
-      return { ...open, state: event.state, ...(event.attempt !== undefined && { attempt: event.attempt }) };
+      return { ...open, state: 'blocked' };
   }
+}
+
+/** Which worker runs it the event does not say, and who ran it before is no longer true. */
+function startAttempt({ worker: _before, ...job }: Job, at: string): Job {
+  const attempt = job.attempt + 1;
+  return { ...job, state: 'active', attempt, attempts: Math.max(job.attempts, attempt), startedAt: at };
+}
+
+function withHistory(job: Job, event: JobEvent & { kind: 'state' }, at: string): Job {
+  const ended = event.ended ?? endedBy(job, event, at);
+  return ended ? { ...job, history: [...(job.history ?? []), ended].slice(-HISTORY_KEPT) } : job;
+}
+
+/** The attempt that a final failure ends. */
+function endedBy(job: Job, { state, error }: JobEvent & { kind: 'state' }, at: string): AttemptRecord | undefined {
+  if (job.state !== 'active' || !error || (state !== 'failed' && state !== 'cancelled')) return undefined;
+  const { attempt, worker, startedAt } = job;
+  return { attempt, ...(worker && { worker }), ...(startedAt && { startedAt }), endedAt: at, error };
 }

@@ -193,6 +193,35 @@ export interface ControlReply {
   job: Job;
 }
 
+/** Body of `POST /v1/queues/:name/retry-failed`: which of the failed jobs, all of them where nothing is said. */
+export const RetryFailedRequest = Type.Object(
+  {
+    type: Type.Optional(Type.String({ maxLength: 64 })),
+    code: Type.Optional(
+      Type.String({ maxLength: 64, description: 'the code of their error; `cancelled` retries cancelled jobs' }),
+    ),
+    tag: Type.Optional(Type.String({ maxLength: 100 })),
+    endedAfter: Type.Optional(Type.String({ format: 'date-time', description: 'that ended then or later' })),
+    endedBefore: Type.Optional(Type.String({ format: 'date-time', description: 'that ended earlier' })),
+    limit: Type.Optional(
+      Type.Integer({ minimum: 1, maximum: 1000, description: 'most jobs in this call; 100 by default' }),
+    ),
+    cursor: Type.Optional(Type.String({ maxLength: 500, description: '`cursor` of the reply before' })),
+  },
+  { additionalProperties: false, $id: 'RetryFailedRequest' },
+);
+export type RetryFailedRequest = Static<typeof RetryFailedRequest>;
+
+export const RetryFailedReply = Type.Object(
+  {
+    retried: Type.Integer({ description: 'jobs that wait again' }),
+    more: Type.Boolean({ description: 'whether there may be more of them: ask again with `cursor`' }),
+    cursor: Type.Optional(Type.String()),
+  },
+  { $id: 'RetryFailedReply' },
+);
+export type RetryFailedReply = Static<typeof RetryFailedReply>;
+
 export const QueueInfo = Type.Object(
   {
     name: Type.String(),

@@ -20,6 +20,19 @@ export const JobError = Type.Object({
 export type JobError = Static<typeof JobError>;
 
 /**
+ * An attempt that ended without completing the job: it failed, its worker was lost, or it was cancelled. Attempts that a
+ * stopping worker handed back did nothing wrong and leave no record, so numbers may have gaps.
+ */
+export const AttemptRecord = Type.Object({
+  attempt: Type.Integer({ minimum: 1 }),
+  worker: Type.Optional(Type.String()),
+  startedAt: Type.Optional(Timestamp),
+  endedAt: Timestamp,
+  error: JobError,
+});
+export type AttemptRecord = Static<typeof AttemptRecord>;
+
+/**
  * Where a watcher stands. `pos` is the position in the queue's event stream up to which the snapshot is complete;
  * `log` and `output` are the numbers that the next log line and output chunk will carry. `epoch` names one life of Redis'
  * data: after a restart, which may have lost the last writes, numbers may be given out a second time, so a cursor of
@@ -42,7 +55,11 @@ export const Job = Type.Object(
     state: JobState,
     progress: Type.Optional(Progress),
     attempt: Type.Integer({ minimum: 0, description: 'the attempt that runs or ran last; 0 before the first' }),
-    attempts: Type.Integer({ minimum: 1, description: 'how many attempts the job has in all' }),
+    attempts: Type.Integer({
+      minimum: 1,
+      description:
+        'how many attempts the job has in all: those that it was given, and one more for each that a lost or stopping worker did not finish',
+    }),
     priority: Type.Optional(Type.Integer()),
     tags: Type.Optional(Type.Array(Type.String())),
     batch: Type.Optional(Type.String({ description: 'the batch that it was submitted with' })),
@@ -64,6 +81,11 @@ export const Job = Type.Object(
     result: Type.Optional(Type.Unknown()),
     error: Type.Optional(JobError),
     cancel: Type.Optional(Cancellation),
+    history: Type.Optional(
+      Type.Array(AttemptRecord, {
+        description: 'the last ten attempts that ended without completing the job, oldest first; not in lists',
+      }),
+    ),
   },
   { $id: 'Job' },
 );
@@ -126,7 +148,12 @@ export const JobOptions = Type.Object(
         {
           type: Type.Enum(['fixed', 'exponential']),
           delayMs: Type.Integer({ minimum: 0, maximum: 86_400_000 }),
-          jitter: Type.Optional(Type.Number({ minimum: 0, maximum: 1 })),
+          maxDelayMs: Type.Optional(
+            Type.Integer({ minimum: 0, maximum: 86_400_000, description: 'no pause is longer; a day where absent' }),
+          ),
+          jitter: Type.Optional(
+            Type.Number({ minimum: 0, maximum: 1, description: 'how much of a pause may be taken off at random' }),
+          ),
         },
         { additionalProperties: false },
       ),

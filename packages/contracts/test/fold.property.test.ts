@@ -3,6 +3,7 @@ import {
   applySnapshot,
   type Cursor,
   comparePositions,
+  HISTORY_KEPT,
   isFinal,
   JOB_STATES,
   type Job,
@@ -132,10 +133,13 @@ function truth(events: readonly JobEvent[]): Job {
   const cancel = told.slice(told.indexOf(states[retried]!) + 1).findLast((event) => event.cancel)?.cancel;
   const last = states.at(-1);
   const started = states.filter(({ state }) => state === 'active');
+  const history = attemptsEndedIn(states);
   const progress = events.flatMap((event) => (event.kind === 'report' && event.progress ? [event.progress] : []));
   return {
     ...JOB,
     attempt: started.length,
+    attempts: attemptsAfter(states),
+    ...(history.length > 0 && { history }),
     ...(last && { state: last.state }),
     ...(last && isFinal(last.state) && { finishedAt: time(last.at / 1000) }),
     ...(last?.result !== undefined && { result: last.result }),
@@ -145,6 +149,29 @@ function truth(events: readonly JobEvent[]): Job {
     ...(started.length > 0 && { startedAt: time((started.at(-1)?.at ?? 0) / 1000) }),
     ...(progress.length > 0 && { progress: progress.at(-1) }),
   };
+}
+
+type StateEvent = JobEvent & { kind: 'state' };
+
+/** What runs and then waits was not the job's fault, and costs it no attempt. */
+function attemptsAfter(states: readonly StateEvent[]): number {
+  let [attempts, started, before] = [JOB.attempts, 0, 'waiting'];
+  for (const { state } of states) {
+    if (state === 'active') attempts = Math.max(attempts, ++started);
+    else if (state === 'waiting' && before === 'active') attempts += 1;
+    before = state;
+  }
+  return attempts;
+}
+
+function attemptsEndedIn(states: readonly StateEvent[]) {
+  const ended = states.flatMap(({ state, error, at }, index) => {
+    const before = states[index - 1];
+    if (before?.state !== 'active' || !error || !isFinal(state)) return [];
+    const attempt = states.slice(0, index).filter((earlier) => earlier.state === 'active').length;
+    return [{ attempt, startedAt: time(before.at / 1000), endedAt: time(at / 1000), error }];
+  });
+  return ended.slice(-HISTORY_KEPT);
 }
 
 function time(seconds: number): string {

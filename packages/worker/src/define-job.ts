@@ -6,8 +6,14 @@ import type { Infer, Schema } from './schema.ts';
 /** What a type's jobs get where neither the submitter nor the type says otherwise. */
 export type JobDefaults = Pick<JobOptions, 'attempts' | 'backoff' | 'timeoutMs' | 'ttlMs' | 'priority'>;
 
+/**
+ * Decides after a failed attempt when to try again: how long to wait in ms (a day at most), or false for "never". `failures`
+ * is how many attempts have failed, this one included. It is asked whether attempts are left or not.
+ */
+export type DecideBackoff = (failures: number, error: unknown) => number | false;
+
 /** A job type as it is written in a job file. */
-export interface JobDefinition<I extends Schema, O extends Schema> extends JobDefaults {
+export interface JobDefinition<I extends Schema, O extends Schema> extends Omit<JobDefaults, 'backoff'> {
   /** Dotted lower-case words, e.g. `image.variants`; at most 64 characters. */
   type: string;
   /** The queue its jobs wait in; `default` where absent. */
@@ -32,6 +38,8 @@ export interface JobDefinition<I extends Schema, O extends Schema> extends JobDe
    * WORKER_CANCEL_GRACE_MS where absent; at most ten minutes.
    */
   cancelGraceMs?: number;
+  /** Pauses between attempts; a function runs in the worker. What a submitter asks for goes before both. */
+  backoff?: JobDefaults['backoff'] | DecideBackoff;
   input: I;
   /** Checked against what `run` returns, where given. */
   output?: O;

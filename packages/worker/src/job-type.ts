@@ -1,7 +1,7 @@
 import { JobOptions, type JobType } from '@spillway/contracts';
 import { compileSchema, type Validate } from '@spillway/runtime';
-import type { DefinedJob } from './define-job.ts';
 import { type Isolation, readIsolation } from './isolate/isolation.ts';
+import type { DecideBackoff, DefinedJob } from './define-job.ts';
 import { isStandardSchema, type Schema, type StandardIssue, type StandardSchema, toJsonSchema } from './schema.ts';
 
 /** A job type that is ready to run: its published form, and its schemas compiled. */
@@ -12,6 +12,8 @@ export interface LoadedJob {
   parseInput: (input: unknown) => Promise<Parsed> | Parsed;
   checkOutput: Validate | undefined;
   timeoutMs: number;
+  /** The type's own pauses between attempts, where they are a function. */
+  decideBackoff: DecideBackoff | undefined;
   /** Most jobs of its queue at once in one process, where the type says so. */
   concurrency: number | undefined;
   /** Where its handler runs, if not on the worker's own event loop. */
@@ -37,7 +39,8 @@ export function loadJob(job: DefinedJob): LoadedJob {
   const input = toJsonSchema(job.input, `${job.type} input`);
   const output = job.output && toJsonSchema(job.output, `${job.type} output`);
   const { attempts, backoff, timeoutMs, ttlMs, priority, title, description, examples } = job;
-  const defaults = { attempts, backoff, timeoutMs, ttlMs, priority };
+  const decideBackoff = typeof backoff === 'function' ? backoff : undefined;
+  const defaults = { attempts, backoff: typeof backoff === 'function' ? undefined : backoff, timeoutMs, ttlMs, priority };
   const [problem] = checkOptions(defaults);
   if (problem) throw new TypeError(`${job.type}: ${problem.message}`);
   return {
@@ -52,6 +55,7 @@ export function loadJob(job: DefinedJob): LoadedJob {
     isolation: readIsolation(job.type, job.isolate),
     file: job.file,
     cancelGraceMs: job.cancelGraceMs,
+    decideBackoff,
   };
 }
 

@@ -5,8 +5,10 @@ import type { Lease, Outcome } from '@spillway/queue/consumer';
 import type { Logger } from '@spillway/runtime';
 import type { JobContext } from './context.ts';
 import type { Isolates } from './isolate/pool.ts';
-import type { LoadedJob } from './job-type.ts';
 import { createStep } from './step.ts';
+import { decideRetry } from './decide-retry.ts';
+import type { LoadedJob } from './job-type.ts';
+import { retryAfterOf } from './retry-after.ts';
 import { UnrecoverableJobError } from './unrecoverable.ts';
 
 /** What running a job needs beside the job. */
@@ -51,7 +53,7 @@ export async function attempt(lease: Lease, setup: RunSetup, logger: () => Logge
   if (job.isolation && setup.isolates) return performIsolated(job, lease, setup.isolates, setup.resultLimitBytes);
   const parsed = await job.parseInput(lease.input);
   if ('problem' in parsed) return failed('invalid_input', parsed.problem, false);
-  return perform(job, lease, parsed.input, setup, logger);
+  return decideRetry(await perform(job, lease, parsed.input, setup, logger), job, lease, logger);
 }
 
 async function perform(
@@ -224,7 +226,12 @@ export function classify(thrown: unknown): Outcome & { kind: 'failed' } {
     return failed('handler_failed', `the handler threw ${describe(thrown)} instead of an Error`, true);
   }
   const retry = !(thrown instanceof UnrecoverableJobError || thrown.name === 'UnrecoverableJobError');
-  return { ...failed('handler_failed', messageOf(thrown), retry), cause: thrown };
+  const retryAfterMs = retryAfterOf(thrown);
+  return {
+    ...failed('handler_failed', messageOf(thrown), retry),
+    ...(retryAfterMs !== undefined && { retryAfterMs }),
+    cause: thrown,
+  };
 }
 
 /** An error of another realm, such as a vm context, is no `instanceof` this one's Error. */

@@ -21,6 +21,8 @@ export function makeLease(over: Partial<Lease> = {}): Lease & { told: Told } {
     type: 'test.work',
     queue: 'default',
     attempt: 1,
+    failures: 0,
+    hasBackoff: false,
     input: {},
     timeoutMs: undefined,
     signal: new AbortController().signal,

@@ -15,6 +15,7 @@ import { retryJob } from './jobs/retry.ts';
 import { submitJob } from './jobs/submit.ts';
 import { controlQueue } from './queues/control.ts';
 import { listQueues } from './queues/list.ts';
+import { retryFailed } from './queues/retry-failed.ts';
 import { health } from './service/health.ts';
 import { metrics } from './service/metrics.ts';
 import { makeTicket } from './tokens/make-ticket.ts';
@@ -48,6 +49,7 @@ export async function registerRoutes(
   listTypes(app, services);
   listQueues(app, services);
   controlQueue(app, services);
+  retryFailed(app, services);
   listWorkers(app, services);
 
   await uploadFile(app, services);

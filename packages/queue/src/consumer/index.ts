@@ -11,6 +11,8 @@ import { type ChildEnd, readChildren } from './children.ts';
 import { expiryOf } from './expiry.ts';
 import { forgetOldJobs } from './forget.ts';
 import { handBackJob } from './hand-back-script.ts';
+import { LEASE_MS, RENEW_MS, recoverLostJobs } from './lost-workers.ts';
+import { mayRepeat, postpone } from './postpone.ts';
 import { createReports, type JobReports, type ReportedLease } from './reports.ts';
 import { RunningJob } from './running-job.ts';
 import { createSteps, type JobSteps } from './steps.ts';
@@ -27,6 +29,10 @@ export interface Lease {
   readonly queue: string;
   /** Numbered from 1. */
   readonly attempt: number;
+  /** Attempts that failed before this one; those that a lost or stopping worker did not finish are not among them. */
+  readonly failures: number;
+  /** Whether submitter or type say how long to wait between attempts. */
+  readonly hasBackoff: boolean;
   readonly input: unknown;
   readonly timeoutMs: number | undefined;
   /** Aborts when the job is cancelled (`reason` is a CancelledError), when the lease is lost and when the worker must stop. */
@@ -41,7 +47,15 @@ export interface Lease {
 /** How an attempt ended. Values, not exceptions: whether to try again is data. */
 export type Outcome =
   | { kind: 'completed'; result: unknown }
-  | { kind: 'failed'; error: JobError; retry: boolean; cause?: Error | undefined };
+  | {
+      kind: 'failed';
+      error: JobError;
+      /** Whether trying again may help; whether there are attempts left is not the handler's to know. */
+      retry: boolean;
+      /** How long to wait before that, a day at most; as the job's backoff says where absent. */
+      retryAfterMs?: number | undefined;
+      cause?: Error | undefined;
+    };
 
 /** Takes jobs of one queue, a lease each, and runs them. Starts taking at once. */
 export interface Consumer {
@@ -69,19 +83,12 @@ export interface ConsumerSetup {
   /** How long a cancelled job of the type may take to stop by itself before it is given up; 5 s where absent. */
   cancelGraceMs?: (type: string) => number;
   onError: (error: Error) => void;
-  /** How long a lease lasts without renewal; 10 s. */
+  /** How long a lease lasts without renewal; 9 s. */
   leaseMs?: number;
 }
 
-/**
- * A killed worker's job is free again when its lease runs out and the next check notices: 10 s and 5 s, against the
- * engine's defaults of 30 s each, which measured 60 s from kill to second start. Leases are renewed every 5 s.
- */
-const LEASE_MS = 10_000;
 /** Pause before the engine asks Redis again after it was away; its default of 15 s would outlast the lease. */
 const RETRY_MS = 1000;
-/** How often a job may lose its worker before it counts as the job's fault; a lost reply costs one too. */
-const MAX_LOST_WORKERS = 3;
 /** Time to save what can be saved, and short enough for somebody to wait for it. */
 const CANCEL_GRACE_MS = 5000;
 
@@ -130,7 +137,11 @@ export function createConsumer(setup: ConsumerSetup): Consumer {
       const outcome = await Promise.race([lease.attempt > 1 ? runAgain(lease) : setup.run(lease), lease.givenUp]);
       lease.reports.close();
       await lease.reports.flush();
-      return outcome === 'handed back' ? await handBack(job, token) : settle(lease.ending(outcome));
+      if (outcome === 'handed back') return await handBack(job, token);
+      const ending = lease.ending(outcome);
+      if (!mayRepeat(ending, job)) return settle(ending);
+      // A cancel that came too late to be seen in the attempt must not wait for the next one.
+      return await postpone({ redis, keys }, job, token, ending).finally(() => cancellations.endMarked(lease.id));
     } finally {
       lease.end();
       if (running.get(lease.id) === lease) running.delete(lease.id);
@@ -153,16 +164,14 @@ export function createConsumer(setup: ConsumerSetup): Consumer {
     name: setup.workerId,
     concurrency: setup.concurrency,
     lockDuration: leaseMs,
-    stalledInterval: leaseMs / 2,
-    maxStalledCount: MAX_LOST_WORKERS,
+    lockRenewTime: Math.min(RENEW_MS, leaseMs / 3),
+    skipStalledCheck: true,
     runRetryDelay: RETRY_MS,
   });
   worker.on('error', reportOthers(onError));
   worker.on('completed', (job) => steps.forget(job));
-  // A mark that came too late to be seen in the attempt: the job is on its way back to a line, and must not wait there.
-  worker.on('failed', (job) => job?.id && !job.finishedOn && cancellations.endMarked(job.id));
-  worker.on('stalled', (id) => cancellations.endMarked(id));
   const stopForgetting = forgetOldJobs({ queue, redis, prefix, onError });
+  const stopRecovering = recoverLostJobs({ redis, keys, onError });
   worker.on('lockRenewalFailed', (ids: string[]) => ids.forEach(loseLease));
 
   const stopping = createStop({
@@ -186,6 +195,7 @@ export function createConsumer(setup: ConsumerSetup): Consumer {
     },
     stop(finishMs) {
       stopForgetting();
+      stopRecovering();
       return stopping.within(finishMs);
     },
   };
@@ -195,7 +205,8 @@ export function createConsumer(setup: ConsumerSetup): Consumer {
 function settle(outcome: Outcome): unknown {
   if (outcome.kind === 'completed') return outcome.result;
   const reason = encodeFailure(outcome.error);
-  const error = outcome.retry ? new Error(reason) : new UnrecoverableError(reason);
+  // Whether to repeat it is decided before; the engine would do so in its own way.
+  const error = new UnrecoverableError(reason);
   // The handler's own stack is what helps; this function's says nothing.
   if (outcome.cause?.stack) error.stack = outcome.cause.stack;
   throw error;

@@ -16,6 +16,8 @@ export class RunningJob implements Lease {
   readonly type: string;
   readonly queue: string;
   readonly attempt: number;
+  readonly failures: number;
+  readonly hasBackoff: boolean;
   readonly input: unknown;
   readonly timeoutMs: number | undefined;
   readonly reports: OpenReports;
@@ -38,6 +40,8 @@ export class RunningJob implements Lease {
     this.type = job.name;
     this.queue = queue;
     this.attempt = job.attemptsStarted;
+    this.failures = job.attemptsMade;
+    this.hasBackoff = job.opts.backoff !== undefined;
     this.input = job.data;
     this.timeoutMs = (job.opts as StoredOptions).timeoutMs;
     this.reports = held.reports;

@@ -13,6 +13,8 @@ export interface QueueKeys {
   readonly wait: string;
   readonly active: string;
   readonly prioritized: string;
+  /** Counts jobs with a priority, which keeps the order of those with the same one. */
+  readonly priorities: string;
   readonly delayed: string;
   readonly blocked: string;
   /** Active jobs whose lease the engine looks at in its next check. */
@@ -34,6 +36,8 @@ export interface QueueKeys {
   submitted(digest: string): string;
   /** Ids of the jobs with this label, scored by creation time. A colon ends the kind, so the value may be any text. */
   label(kind: string, value: string): string;
+  /** Stands for a moment after somebody looked for jobs whose workers were lost. */
+  readonly looked: string;
   /** Stands while the queue has labels: where it is missing there is nothing to clear up. */
   readonly labelled: string;
 }
@@ -53,6 +57,7 @@ export function queueKeys(prefix: string, queue: string): QueueKeys {
     wait: `${base}wait`,
     active: `${base}active`,
     prioritized: `${base}prioritized`,
+    priorities: `${base}pc`,
     delayed: `${base}delayed`,
     blocked: `${base}waiting-children`,
     stalled: `${base}stalled`,
@@ -67,6 +72,7 @@ export function queueKeys(prefix: string, queue: string): QueueKeys {
     command: (digest) => `${base}command:${digest}`,
     submitted: (digest) => `${base}submitted:${digest}`,
     label: (kind, value) => `${base}label:${kind}:${value}`,
+    looked: `${base}looked`,
     labelled: `${base}labelled`,
   };
 }

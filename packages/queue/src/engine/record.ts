@@ -7,11 +7,20 @@ export type JobRecord = Record<string, string>;
 /** Options that travel with a job beside the engine's own. */
 export interface StoredOptions {
   attempts?: number;
+  backoff?: StoredBackoff;
   timeoutMs?: number;
   ttlMs?: number;
   tags?: string[];
   batch?: string;
   tenant?: string;
+}
+
+/** Pauses between attempts, in the engine's own words; it ignores the longest one, which is ours. */
+export interface StoredBackoff {
+  type: 'fixed' | 'exponential';
+  delay: number;
+  jitter?: number;
+  maxDelay?: number;
 }
 
 /** Where the record was found, decided by the script that read it. `score` is the place in its sorted set, if it has one. */
@@ -34,8 +43,7 @@ export function toJob(id: string, placement: Placement, record: JobRecord): Job 
     queue: queueOf(id) ?? '',
     ...(record.progress && { progress: JSON.parse(record.progress) as Progress }),
     attempt,
-    // A retried job has more attempts than it was given at first.
-    attempts: Math.max(options.attempts ?? 1, attempt, 1),
+    attempts: attemptsInAll(placement, record, options.attempts ?? 1),
     ...(Number(record.priority) > 0 && { priority: Number(record.priority) }),
     ...(options.tags && { tags: options.tags }),
     ...(options.batch && { batch: options.batch }),
@@ -66,6 +74,16 @@ export function idOfKey(key: string): string {
   return key.slice(key.lastIndexOf(':') + 1);
 }
 
+/**
+ * Starts so far, and the attempts that are left. The engine counts an attempt (`atm`) once it has failed or completed, so
+ * starts that lost their worker, or were handed back, are on top of those that the job was given.
+ */
+function attemptsInAll({ place }: Placement, { ats, atm }: JobRecord, given: number): number {
+  const started = Number(ats ?? 0);
+  const left = given - Number(atm ?? 0) - (place === 'active' ? 1 : 0);
+  return Math.max(started + Math.max(left, 0), 1);
+}
+
 function times({ place, score }: Placement, record: JobRecord) {
   return {
     createdAt: isoTime(record.timestamp),
@@ -75,7 +93,7 @@ function times({ place, score }: Placement, record: JobRecord) {
   };
 }
 
-/** The state, and what the end left. The engine knows no cancelled jobs: they are failed ones with that reason. */
+/** The state, and what the end left: of the job, or of the attempt before while it waits for the next one. The engine knows no cancelled jobs: they are failed ones with that reason. */
 function ending({ place }: Placement, record: JobRecord): Pick<Job, 'state' | 'result' | 'error'> {
   if (place === 'completed') {
     return {
@@ -83,6 +101,7 @@ function ending({ place }: Placement, record: JobRecord): Pick<Job, 'state' | 'r
       ...(record.returnvalue !== undefined && { result: JSON.parse(record.returnvalue) as unknown }),
     };
   }
+  if (place === 'delayed' && record.failedReason) return { state: place, error: decodeFailure(record.failedReason) };
   if (place !== 'failed') return { state: place };
   const error = decodeFailure(record.failedReason ?? '');
   return { state: error.code === 'cancelled' ? 'cancelled' : 'failed', error };

@@ -1,6 +1,7 @@
 import type { Cursor, LogLine, OutputChunk, Snapshot } from '@spillway/contracts';
 import type { Redis } from 'ioredis';
 import { epochOf } from './epoch.ts';
+import { readHistory } from './history.ts';
 import { queueKeys } from './keys.ts';
 import { LOG_LINES_KEPT, OUTPUT_CHUNKS_KEPT } from './limits.ts';
 import { type JobRecord, type Placement, toJob } from './record.ts';
@@ -89,8 +90,13 @@ async function read(
 function toSnapshot(id: string, reply: Reply, epoch: string | undefined): WindowedSnapshot | undefined {
   const [pos, place, score, record, logFirst, lines, outputFirst, chunks, logTotal, outputTotal] = reply;
   if (!place) return undefined;
+  const fields = pairs(record);
+  const history = readHistory({ place }, fields);
   return {
-    job: toJob(id, { place, score: score ?? undefined }, pairs(record)),
+    job: {
+      ...toJob(id, { place, score: score ?? undefined }, fields),
+      ...(history.length > 0 && { history }),
+    },
     cursor: {
       pos,
       log: logFirst + lines.length,

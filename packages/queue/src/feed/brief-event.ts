@@ -16,7 +16,7 @@ export interface BriefEvent {
 }
 
 /** Fields that are read here; the others may be large, and nobody needs them who watches many jobs at once. */
-const LIGHT = ['event', 'jobId', 'delay', 'failedReason', 'cancel', 'data', 'attempt'];
+const LIGHT = ['event', 'jobId', 'delay', 'failedReason', 'cancel', 'data', 'attempt', 'ended', 'attempts'];
 
 const ANY: Wanted = { has: () => true };
 
@@ -43,6 +43,7 @@ function readChange(entry: StreamEntry): JobChange | undefined {
   if (!event) return undefined;
   const { job: _job, pos: _pos, at: _at, ...change } = event;
   if (change.kind !== 'state') return change;
-  const { result: _result, ...brief } = change;
+  // Lists show neither.
+  const { result: _result, ended: _ended, ...brief } = change;
   return brief;
 }

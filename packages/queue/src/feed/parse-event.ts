@@ -1,5 +1,6 @@
-import type { Cancellation, JobEvent, JobState, LogLine, OutputChunk, Progress } from '@spillway/contracts';
+import type { AttemptRecord, Cancellation, JobEvent, JobState, LogLine, OutputChunk, Progress } from '@spillway/contracts';
 import { decodeFailure } from '../engine/failure.ts';
+import { parseAttempt } from '../engine/history.ts';
 import { pairs } from '../engine/snapshot.ts';
 
 /** An entry of a queue's event stream: its position and its fields as a flat list. */
@@ -20,20 +21,24 @@ export function parseEvent([pos, flat]: StreamEntry, wanted: Wanted): JobEvent |
   const head = { job, pos, at: Number(pos.split('-')[0]) };
   switch (fields.event) {
     case 'waiting':
-      return {
-        ...head,
-        kind: 'state',
-        state: 'waiting',
-        ...(fields.attempt !== undefined && { attempt: Number(fields.attempt) }),
-      };
+      return { ...head, kind: 'state', state: 'waiting', ...parseEnded(fields), ...parseCounts(fields) };
     case 'active':
       return { ...head, kind: 'state', state: 'active' };
     case 'cancelling':
       return { ...head, kind: 'state', state: 'active', ...cancellation(fields) };
     case 'waiting-children':
       return { ...head, kind: 'state', state: 'blocked' };
-    case 'delayed':
-      return { ...head, kind: 'state', state: 'delayed', runAt: new Date(Number(fields.delay)).toISOString() };
+    case 'delayed': {
+      const ending = parseEnded(fields);
+      const runAt = new Date(Number(fields.delay)).toISOString();
+      return {
+        ...head,
+        kind: 'state',
+        state: 'delayed',
+        runAt,
+        ...(ending && { error: ending.ended.error, ...ending }),
+      };
+    }
     case 'completed':
       return {
         ...head,
@@ -44,7 +49,7 @@ export function parseEvent([pos, flat]: StreamEntry, wanted: Wanted): JobEvent |
     case 'failed': {
       const error = decodeFailure(fields.failedReason ?? '');
       const state: JobState = error.code === 'cancelled' ? 'cancelled' : 'failed';
-      return { ...head, kind: 'state', state, error, ...cancellation(fields) };
+      return { ...head, kind: 'state', state, error, ...parseEnded(fields), ...cancellation(fields) };
     }
     case 'progress':
     case 'report':
@@ -64,6 +69,16 @@ function fieldOf(flat: readonly string[], name: string): string | undefined {
 
 function cancellation({ cancel }: Record<string, string>): { cancel?: Cancellation } {
   return cancel ? { cancel: JSON.parse(cancel) as Cancellation } : {};
+}
+
+/** The attempt that ended with this entry, where one of our scripts wrote it. */
+function parseEnded({ ended }: Record<string, string>): { ended: AttemptRecord } | undefined {
+  return ended ? { ended: parseAttempt(ended) } : undefined;
+}
+
+/** The attempt that a job is at, and how many it has in all, where they are not what the state says by itself. */
+function parseCounts({ attempt, attempts }: Record<string, string>): { attempt?: number; attempts?: number } {
+  return { ...(attempt && { attempt: Number(attempt) }), ...(attempts && { attempts: Number(attempts) }) };
 }
 
 function parseReport(fields: Record<string, string>): { progress?: Progress; log?: LogLine[]; output?: OutputChunk[] } {

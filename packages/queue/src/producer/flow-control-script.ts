@@ -17,7 +17,7 @@ local failed = redis.call('ZRANGE', job .. ':unsuccessful', 0, 0)
 if failed[1] then return failed[1] end
 if redis.call('SCARD', job .. ':dependencies') == 0 then return 0 end
 redis.call('ZREM', KEYS[2], id)
-redis.call('HDEL', job, 'finishedOn', 'processedOn', 'failedReason', 'atm')
+redis.call('HDEL', job, 'finishedOn', 'processedOn', 'failedReason', 'atm', 'stc', 'defa', 'cancel')
 redis.call('ZADD', KEYS[3], ARGV[3], id)
 local parent = redis.call('HGET', job, 'parentKey')
 if parent and redis.call('EXISTS', parent) == 1 then

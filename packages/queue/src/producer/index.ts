@@ -1,14 +1,21 @@
-import { type FlowMember, type Job, type JobOptions, type JobType, queueOf, SpillwayError } from '@spillway/contracts';
+import {
+  type FlowMember,
+  type Job,
+  type JobOptions,
+  type JobType,
+  queueOf,
+  type RetryFailedReply,
+  type RetryFailedRequest,
+  SpillwayError,
+} from '@spillway/contracts';
 import type { JobsOptions } from 'bullmq';
-import { Job as EngineJob } from 'bullmq';
 import type { Redis } from 'ioredis';
-import { clearCancellation } from '../engine/cancel-script.ts';
 import { queueKeys } from '../engine/keys.ts';
 import { labelParts, labelsOf, targetsOf } from '../engine/labels.ts';
 import { KEEP_COMPLETED_S } from '../engine/limits.ts';
 import { openQueues, type QueueHandles } from '../engine/queue-handles.ts';
-import { storedOptions as readOptions, type StoredOptions } from '../engine/record.ts';
 import { NO_WINDOW, takeSnapshot } from '../engine/snapshot.ts';
+import { storedOptions as readOptions, type StoredBackoff, type StoredOptions } from '../engine/record.ts';
 import { withRedis } from '../engine/unavailable.ts';
 import { type Addition, addToLine } from './add.ts';
 import { type CancelOptions, type ControlOutcome, createCancel, notFound } from './cancel.ts';
@@ -18,6 +25,7 @@ import { addFlow, type FlowTree } from './flow.ts';
 import { assertRemovable, retryInFlow } from './flow-control.ts';
 import { createIds, timeOf } from './ids.ts';
 import { createIntake, type Intake } from './intake.ts';
+import { createRetry } from './retry.ts';
 
 export type { BatchClaim } from './claims.ts';
 export type { FlowTree } from './flow.ts';
@@ -71,6 +79,11 @@ export interface Producer {
    * @throws job_not_found, job_final (completed, or a child is gone), job_active (its parent runs without it).
    */
   retry(id: string): Promise<ControlOutcome>;
+  /**
+   * Does so for failed jobs of a queue, oldest end first: a part of them in each call, which says where to go on. Jobs that
+   * fail again meanwhile are not met twice. @throws invalid_request for a cursor that is not ours
+   */
+  retryFailed(queue: string, filter: RetryFailedRequest): Promise<RetryFailedReply>;
   /** Forgets a job that no worker runs. @throws job_not_found, job_active, not_finished (part of a flow that waits). */
   remove(id: string): Promise<void>;
   pause(queue: string): Promise<ControlOutcome>;
@@ -94,7 +107,8 @@ export function createProducer(setup: {
   const line = { redis, prefix, queues, intake, claims, newId };
   const cancel = createCancel({ redis, prefix, now });
   const retryMember = async (id: string): Promise<ControlOutcome> =>
-    (await retryInFlow({ redis, prefix }, id, retryMember, now())) ?? retry(redis, prefix, queues, id);
+    (await retryInFlow({ redis, prefix }, id, retryMember, now())) ?? retry.one(id);
+  const retry = createRetry({ redis, prefix, queues, now });
   return {
     newBatch: () => newId('batch', now()),
     submitFlow: (tree, labels) =>
@@ -103,6 +117,7 @@ export function createProducer(setup: {
     claimBatch: (use, body) => withRedis(redis, () => claims.batch(use, body, now())),
     cancel,
     retry: (id) => withRedis(redis, () => retryMember(id)),
+    retryFailed: (queue, filter) => withRedis(redis, () => retry.failed(queue, filter)),
     remove: (id) => withRedis(redis, () => remove(redis, prefix, queues, id)),
     pause: (queue) => withRedis(redis, () => setPaused(queues, queue, true)),
     resume: (queue) => withRedis(redis, () => setPaused(queues, queue, false)),
@@ -191,8 +206,15 @@ async function asItStands(
   };
 }
 
-/** Waits between attempts where neither the submitter nor the type says: from a second on, doubling, spread by half. */
-const DEFAULT_BACKOFF = { type: 'exponential', delay: 1000, jitter: 0.5 } as const;
+/** Fields of the engine's record that a new job does not have yet. */
+const EMPTY_RECORD = {
+  progress: 0,
+  attemptsMade: 0,
+  attemptsStarted: 0,
+  stalledCounter: 0,
+  failedReason: '',
+  returnvalue: '',
+};
 
 /** What is stored with the job, and nothing that is a default: a million waiting jobs pay for every byte. */
 function storedOptions(
@@ -204,7 +226,7 @@ function storedOptions(
   const stored: JobsOptions & StoredOptions = {};
   if (attempts > 1) {
     stored.attempts = attempts;
-    stored.backoff = backoff ? engineBackoff(backoff) : DEFAULT_BACKOFF;
+    if (backoff) stored.backoff = storedBackoff(backoff);
   }
   if (priority > 0) stored.priority = priority;
   if (delayMs > 0) stored.delay = delayMs;
@@ -217,33 +239,18 @@ function storedOptions(
   return stored;
 }
 
-function engineBackoff({ type, delayMs, jitter }: NonNullable<JobOptions['backoff']>) {
-  return { type, delay: delayMs, ...(jitter !== undefined && { jitter }) };
-}
-
-async function retry(redis: Redis, prefix: string, queues: QueueHandles, id: string): Promise<ControlOutcome> {
-  const queue = queueOfOrThrow(id);
-  // Opening a queue writes its settings and keeps it in memory: made-up ids must do neither.
-  if ((await redis.exists(queueKeys(prefix, queue).job(id))) === 0) throw notFound(id);
-  const job = await EngineJob.fromId(queues.get(queue), id);
-  if (!job) throw notFound(id);
-  if (!job.finishedOn) return { done: false };
-  if (!job.failedReason)
-    throw new SpillwayError('job_final', `expected a failed or cancelled job, got ${id}, which completed`);
-  try {
-    await clearCancellation(redis, queueKeys(prefix, queue), id);
-    await job.retry('failed', { resetAttemptsMade: true });
-    return { done: true };
-  } catch (error) {
-    // Somebody else retried it between our look and our call: it is as asked.
-    if (isEngineError(error, -3)) return { done: false };
-    if (isEngineError(error, -1)) throw notFound(id);
-    throw error;
-  }
+function storedBackoff({ type, delayMs, jitter, maxDelayMs }: NonNullable<JobOptions['backoff']>): StoredBackoff {
+  return {
+    type,
+    delay: delayMs,
+    ...(jitter !== undefined && { jitter }),
+    ...(maxDelayMs !== undefined && { maxDelay: maxDelayMs }),
+  };
 }
 
 async function remove(redis: Redis, prefix: string, queues: QueueHandles, id: string): Promise<void> {
-  const queue = queueOfOrThrow(id);
+  const queue = queueOf(id);
+  if (!queue) throw notFound(id);
   const keys = queueKeys(prefix, queue);
   const [exists, options] = await Promise.all([redis.exists(keys.job(id)), redis.hget(keys.job(id), 'opts')]);
   if (exists === 0) throw notFound(id);
@@ -262,14 +269,4 @@ async function setPaused(queues: QueueHandles, queue: string, paused: boolean): 
   if ((await handle.isPaused()) === paused) return { done: false };
   await (paused ? handle.pause() : handle.resume());
   return { done: true };
-}
-
-function queueOfOrThrow(id: string): string {
-  const queue = queueOf(id);
-  if (!queue) throw notFound(id);
-  return queue;
-}
-
-function isEngineError(error: unknown, code: number): boolean {
-  return error instanceof Error && (error as Error & { code?: unknown }).code === code;
 }

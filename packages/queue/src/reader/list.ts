@@ -187,6 +187,7 @@ export const LISTED = [
   'priority',
   'progress',
   'ats',
+  'atm',
   'pb',
   'processedOn',
   'finishedOn',

@@ -45,8 +45,8 @@ export class Isolate {
     const stopForcing = this.#force(signal, graceMs);
     await Promise.race([this.#ready, this.exited]);
     if (this.hasExited) this.#crashed('it was gone before the job could start');
-    const { id, type, queue, attempt, input } = lease;
-    this.#vessel.send({ kind: 'run', task: { id, type, queue, attempt, input } });
+    const { id, type, queue, attempt, failures, hasBackoff, input } = lease;
+    this.#vessel.send({ kind: 'run', task: { id, type, queue, attempt, failures, hasBackoff, input } });
     if (signal.aborted) this.#abort(signal);
     try {
       return await outcome;

@@ -17,6 +17,8 @@ export interface IsolatedTask {
   type: string;
   queue: string;
   attempt: number;
+  failures: number;
+  hasBackoff: boolean;
   input: unknown;
 }
 

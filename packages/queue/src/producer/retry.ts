@@ -1,0 +1,167 @@
+import { queueOf, type RetryFailedReply, type RetryFailedRequest, SpillwayError } from '@spillway/contracts';
+import { Job as EngineJob } from 'bullmq';
+import type { Redis } from 'ioredis';
+import { clearCancellation } from '../engine/cancel-script.ts';
+import { decodeFailure } from '../engine/failure.ts';
+import { type QueueKeys, queueKeys } from '../engine/keys.ts';
+import { EVENTS_KEPT } from '../engine/limits.ts';
+import type { QueueHandles } from '../engine/queue-handles.ts';
+import { storedOptions } from '../engine/record.ts';
+import { type ControlOutcome, notFound } from './cancel.ts';
+import { retryEnded } from './retry-script.ts';
+
+/** Failed jobs that one call looks at: a filter that finds little must not read a whole queue for one answer. */
+const SCAN_MAX = 1000;
+/** Jobs in one call to Redis: about two milliseconds, in which it serves nobody else. */
+const CHUNK = 100;
+const LIMIT_DEFAULT = 100;
+
+/** The answers of the script. */
+const DONE = 1;
+const BY_ENGINE = 3;
+
+interface RetrySetup {
+  redis: Redis;
+  prefix: string;
+  queues: QueueHandles;
+  now: () => number;
+}
+
+/** How far the failed jobs of a queue were gone through: behind this one, and up to those that ended at `until`. */
+interface Place {
+  at: number;
+  id: string;
+  until: number;
+}
+
+export function createRetry(setup: RetrySetup) {
+  return {
+    one: (id: string) => retryOne(setup, id),
+    failed: (queue: string, filter: RetryFailedRequest) => retryFailed(setup, queue, filter),
+  };
+}
+
+async function retryOne(setup: RetrySetup, id: string): Promise<ControlOutcome> {
+  const queue = queueOf(id);
+  if (!queue) throw notFound(id);
+  const [answer] = await retryAll(setup, queue, [id]);
+  switch (answer) {
+    case 0:
+      throw notFound(id);
+    case -1:
+      throw new SpillwayError('job_active', `expected a job that has ended, got ${id}, which is running`);
+    case -2:
+      throw new SpillwayError('job_final', `expected a failed or cancelled job, got ${id}, which completed`);
+    default:
+      return { done: answer === DONE };
+  }
+}
+
+async function retryAll(setup: RetrySetup, queue: string, ids: readonly string[]): Promise<number[]> {
+  const { redis, prefix } = setup;
+  const keys = queueKeys(prefix, queue);
+  const { failed, completed, active, wait, prioritized, priorities, events, meta, marker } = keys;
+  const answers = (await retryEnded(
+    redis,
+    [failed, completed, active, wait, prioritized, priorities, events, meta, marker],
+    [keys.base, EVENTS_KEPT, ...ids],
+  )) as number[];
+  return Promise.all(
+    answers.map(async (answer, index) =>
+      answer === BY_ENGINE ? ((await retryByEngine(setup, queue, ids[index] ?? '')) ? DONE : 2) : answer,
+    ),
+  );
+}
+
+/** False where somebody else was faster. */
+async function retryByEngine({ redis, prefix, queues }: RetrySetup, queue: string, id: string): Promise<boolean> {
+  const job = await EngineJob.fromId(queues.get(queue), id);
+  await clearCancellation(redis, queueKeys(prefix, queue), id);
+  try {
+    await job?.retry('failed', { resetAttemptsMade: true });
+    return job !== undefined;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && (error.code === -1 || error.code === -3)) return false;
+    throw error;
+  }
+}
+
+async function retryFailed(setup: RetrySetup, queue: string, filter: RetryFailedRequest): Promise<RetryFailedReply> {
+  const { redis, prefix, now } = setup;
+  const { limit = LIMIT_DEFAULT } = filter;
+  const keys = queueKeys(prefix, queue);
+  let place = filter.cursor ? decode(filter.cursor) : startOf(filter, now());
+  let retried = 0;
+  for (let scanned = 0; scanned < SCAN_MAX && retried < limit; ) {
+    const entries = await readBehind(redis, keys.failed, place);
+    const { ids, last } = choose(entries, await matching(redis, keys, entries, filter), limit - retried);
+    if (ids.length > 0) retried += (await retryAll(setup, queue, ids)).filter((answer) => answer === DONE).length;
+    if (entries.length < CHUNK && last === entries.at(-1)) return { retried, more: false };
+    scanned += entries.length;
+    place = { ...place, ...last };
+  }
+  return { retried, more: true, cursor: encode(place) };
+}
+
+function startOf({ endedAfter, endedBefore }: RetryFailedRequest, nowMs: number): Place {
+  const until = endedBefore === undefined ? nowMs : Math.min(Date.parse(endedBefore) - 1, nowMs);
+  return { at: endedAfter === undefined ? 0 : Date.parse(endedAfter), id: '', until };
+}
+
+type Entry = Pick<Place, 'at' | 'id'>;
+
+/** The next jobs behind a place, oldest end first. Those that ended at the same time stand in the order of their ids. */
+async function readBehind(redis: Redis, failed: string, { at, id, until }: Place): Promise<Entry[]> {
+  const entries: Entry[] = [];
+  for (let offset = 0; entries.length < CHUNK; offset += CHUNK) {
+    const flat = await redis.zrangebyscore(failed, at, until, 'WITHSCORES', 'LIMIT', offset, CHUNK);
+    for (let index = 0; index < flat.length; index += 2) {
+      const entry = { id: flat[index] ?? '', at: Number(flat[index + 1]) };
+      if (entry.at > at || entry.id > id) entries.push(entry);
+    }
+    if (flat.length < CHUNK * 2) break;
+  }
+  return entries.slice(0, CHUNK);
+}
+
+async function matching(
+  redis: Redis,
+  keys: QueueKeys,
+  entries: readonly Entry[],
+  { type, code, tag }: RetryFailedRequest,
+): Promise<boolean[]> {
+  const pipeline = redis.pipeline();
+  for (const { id } of entries) pipeline.hmget(keys.job(id), 'name', 'opts', 'failedReason');
+  const replies = (await pipeline.exec()) ?? [];
+  return replies.map(([error, values]) => {
+    if (error) throw error;
+    const [name, opts, reason] = values as (string | null)[];
+    const failure = decodeFailure(reason ?? '').code;
+    return (
+      (type === undefined || name === type) &&
+      (code === undefined ? failure !== 'cancelled' : failure === code) &&
+      (tag === undefined || (storedOptions({ opts: opts ?? '{}' }).tags?.includes(tag) ?? false))
+    );
+  });
+}
+
+/** The first `room` that match, and the last one that was looked at. */
+function choose(entries: readonly Entry[], matches: readonly boolean[], room: number): { ids: string[]; last?: Entry } {
+  const chosen = entries.filter((_, index) => matches[index]).slice(0, room);
+  const last = chosen.length === room ? chosen.at(-1) : entries.at(-1);
+  return { ids: chosen.map(({ id }) => id), ...(last && { last }) };
+}
+
+function encode(place: Place): string {
+  return Buffer.from(JSON.stringify(place)).toString('base64url');
+}
+
+function decode(cursor: string): Place {
+  try {
+    const { at, id, until } = JSON.parse(Buffer.from(cursor, 'base64url').toString()) as Place;
+    if (Number.isInteger(at) && Number.isInteger(until) && typeof id === 'string') return { at, id, until };
+  } catch {
+    // Falls through to the one answer for anything that is no cursor of ours.
+  }
+  throw new SpillwayError('invalid_request', 'expected cursor to be that of the reply before, got something else');
+}
