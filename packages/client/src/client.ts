@@ -76,7 +76,10 @@ export interface QueueControlReply {
 /** Every method rejects with ApiError where the server refuses and with UnreachableError where nobody answers. */
 export interface Client {
   submit(type: string, input?: unknown, options?: SubmitOptions): Promise<SubmitReply>;
-  /** Submits a tree of jobs, all or none: children run first, and their parents get their results. Watch it with `watchAll({ batch: reply.id })`. */
+  /**
+   * Submits a tree of jobs, all or none: children run first, and their parents get their results. `watchAll` follows them
+   * by `{ batch: reply.id }`.
+   */
   submitFlow(flow: FlowNode, options?: { signal?: AbortSignal }): Promise<FlowReply>;
   /** With `waitMs`, answers as soon as the job is final, at the latest after that time. */
   get(id: string, options?: { waitMs?: number; signal?: AbortSignal }): Promise<Job>;

@@ -209,6 +209,17 @@ test('a retry of a parent takes the children that failed it along, and waits for
   expect(ran.filter((input) => input === 'other')).toHaveLength(1);
 });
 
+test('a parent that is cancelled before it was failed by its child runs after a retry', async () => {
+  await using flows = await openFlows();
+  const parent = await flows.submit(node('root', [node('needed')]));
+  await flows.producer.cancel(childIds(parent)[0]!, 'ann');
+  expect(await flows.stateOf(parent.id)).toBe('waiting');
+  expect(await flows.producer.cancel(parent.id, 'ann')).toEqual({ done: true });
+  expect(await flows.producer.retry(parent.id)).toEqual({ done: true });
+  await flows.work(async () => COMPLETED);
+  await flows.ended(parent.id, 'completed');
+});
+
 test('a child is not retried while its parent runs without it', async () => {
   await using flows = await openFlows();
   const hold = gate();

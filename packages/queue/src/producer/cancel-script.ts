@@ -3,7 +3,8 @@ import { defineScript } from '../engine/script.ts';
 
 /**
  * Ends a job that no worker runs: takes it out of whichever line it stands in, files it among the failed with its reason
- * and appends the event, in one step. Where it has a parent, that learns of it in the same step. A job that a worker holds, or that has ended, is left as it is.
+ * and appends the event, in one step. Where it has a parent, that learns of it in the same step. A job that a worker holds,
+ * or that has ended, is left as it is.
  *
  * As a command it is also remembered in the same step: the answer stands under the command's key, so a repeat is told the
  * same and changes nothing. Effect and answer are both there or both not, whenever the caller's process dies.
@@ -31,6 +32,8 @@ local function cancel()
   redis.call('HSET', job, 'failedReason', ARGV[2], 'finishedOn', ARGV[3])
   redis.call('ZADD', KEYS[5], ARGV[3], id)
   redis.call('XADD', KEYS[6], 'MAXLEN', '~', ARGV[4], '*', 'event', 'failed', 'jobId', id, 'failedReason', ARGV[2], 'prev', 'waiting')
+  -- A parent whose child failed it a moment ago carries that along, and would be failed by it after a retry.
+  redis.call('HDEL', job, 'defa')
   childFailed(job, ARGV[2], ARGV[3])
   return 1
 end

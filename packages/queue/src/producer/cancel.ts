@@ -14,9 +14,9 @@ export interface ControlOutcome {
 }
 
 /**
- * Ends a job that no worker runs yet, and with it the jobs that it waits for. `by` stands in the job's record. With a command's id, which is `by`'s own, every repeat
- * within a day is answered as the first was, also where that was a refusal, through whichever process. The id is remembered
- * in the job's queue.
+ * Ends a job that no worker runs yet, and with it the jobs that it waits for. `by` stands in the job's record. With a
+ * command's id, which is `by`'s own, every repeat within a day is answered as the first was, also where that was a refusal,
+ * through whichever process. The id is remembered in the job's queue.
  * @throws SpillwayError `job_not_found`, `job_active`, `job_final` (completed or failed), `command_id_reused`, `unavailable`
  */
 export type Cancel = (id: string, by: string, commandId?: string) => Promise<ControlOutcome>;

@@ -36,7 +36,10 @@ export interface Producer {
   submitFlow(tree: FlowTree, labels: { batch: string; tenant?: string | undefined }): Promise<FlowMember>;
   /** Makes the name of a new batch. */
   newBatch(): string;
-  /** Ends a job that no worker runs yet, and with it the jobs that it waits for. @throws job_not_found, job_active, job_final (completed or failed). */
+  /**
+   * Ends a job that no worker runs yet, and with it the jobs that it waits for.
+   * @throws job_not_found, job_active, job_final (completed or failed).
+   */
   cancel(id: string, by: string): Promise<ControlOutcome>;
   /**
    * Gives a failed or cancelled job all its attempts again, and with it the children that failed it.
