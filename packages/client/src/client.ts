@@ -1,6 +1,8 @@
 import {
   type ControlReply,
   type FileInfo,
+  type FlowNode,
+  type FlowReply,
   isFinal,
   type Job,
   type JobList,
@@ -80,6 +82,11 @@ export interface CommandOptions {
 /** Every method rejects with ApiError where the server refuses and with UnreachableError where nobody answers. */
 export interface Client {
   submit(type: string, input?: unknown, options?: SubmitOptions): Promise<SubmitReply>;
+  /**
+   * Submits a tree of jobs, all or none: children run first, and their parents get their results. `watchAll` follows them
+   * by `{ batch: reply.id }`.
+   */
+  submitFlow(flow: FlowNode, options?: { signal?: AbortSignal }): Promise<FlowReply>;
   /** With `waitMs`, answers as soon as the job is final, at the latest after that time. */
   get(id: string, options?: { waitMs?: number; signal?: AbortSignal }): Promise<Job>;
   list(query?: Omit<JobListQuery, 'limit'> & { limit?: number }): Promise<JobList>;
@@ -207,7 +214,7 @@ function keptOf({ baseUrl }: Setup, store: ClientOptions['store']): KeptJobs | u
   return storage && keepJobs(storage, baseUrl);
 }
 
-type JobCalls = 'submit' | 'get' | 'list' | 'log' | 'output' | 'result' | 'cancel' | 'retry' | 'remove';
+type JobCalls = 'submit' | 'submitFlow' | 'get' | 'list' | 'log' | 'output' | 'result' | 'cancel' | 'retry' | 'remove';
 
 function jobCalls(http: Http): Pick<Client, JobCalls> {
   const at = (id: string, part = '') => `/v1/jobs/${encodeURIComponent(id)}${part}`;
@@ -223,6 +230,7 @@ function jobCalls(http: Http): Pick<Client, JobCalls> {
         body: { type, input, ...(Object.keys(options).length > 0 && { options }) },
         signal,
       }),
+    submitFlow: (flow, options) => http.json<FlowReply>('POST', '/v1/flows', { body: { flow }, ...options }),
     get,
     list: (query = {}) => http.json<JobList>('GET', '/v1/jobs', { query }),
     log: (id, query = {}) => http.json<LogPage>('GET', at(id, '/log'), { query }),

@@ -25,6 +25,20 @@ function json(response: ServerResponse, body: unknown, status = 200): void {
   response.end(JSON.stringify(body));
 }
 
+test('a flow is sent as the tree that it is', async () => {
+  let seen: unknown;
+  await using api = await serve((request, response) => {
+    seen = [`${request.method} ${request.url}`, JSON.parse(request.text)];
+    json(response, { id: 'batch.X', accepted: 2 }, 202);
+  });
+  const flow = {
+    type: 'demo.noop',
+    children: [{ type: 'demo.steps', input: { steps: 2 }, onFailure: 'ignore' as const }],
+  };
+  expect((await api.client.submitFlow(flow)).accepted).toBe(2);
+  expect(seen).toEqual(['POST /v1/flows', { flow }]);
+});
+
 test('a submit sends type, input, options and the key', async () => {
   let seen: unknown;
   await using api = await serve((request, response) => {

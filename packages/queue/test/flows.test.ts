@@ -151,7 +151,7 @@ test('a needed child that is cancelled fails its parent, and that one its own', 
   expect((await flows.reader.job(root.id)).error?.message).toContain(middle.id);
 });
 
-test('cancelling a parent cancels all that it waits for, at every level, and a repeat finishes what was cut short', async () => {
+test('cancelling a parent cancels all that it waits for, at every level, a repeat finishes what was cut short, and a retry brings all back', async () => {
   await using flows = await openFlows();
   const root = await flows.submit(
     node('root', [
@@ -164,9 +164,10 @@ test('cancelling a parent cancels all that it waits for, at every level, and a r
   for (const id of all) expect(await flows.stateOf(id)).toBe('cancelled');
   await flows.producer.retry(middle.children![0]!.id);
   expect(await flows.producer.cancel(root.id, 'ann')).toEqual({ done: false });
-  expect(await flows.stateOf(middle.children![0]!.id)).toBe('cancelled');
-  await flows.work(async () => COMPLETED);
   for (const id of all) expect(await flows.stateOf(id)).toBe('cancelled');
+  expect(await flows.producer.retry(root.id)).toEqual({ done: true });
+  await flows.work(async () => COMPLETED);
+  for (const id of all) await flows.ended(id, 'completed');
 });
 
 test('a child that runs is left to its worker when its parent is cancelled, and its end changes nothing', async () => {
@@ -188,19 +189,35 @@ test('a child that runs is left to its worker when its parent is cancelled, and 
 test('a retry of a parent takes the children that failed it along, and waits for them', async () => {
   await using flows = await openFlows();
   let broken = true;
+  const hold = gate();
   const ran: unknown[] = [];
   const root = await flows.submit(node('root', [node('middle', [node('leaf'), node('other')])]));
   await flows.work(async ({ input }) => {
     ran.push(input);
-    return broken && input === 'leaf' ? failed('no') : COMPLETED;
+    if (broken) return input === 'leaf' ? failed('no') : COMPLETED;
+    await hold.opened;
+    return COMPLETED;
   });
   await flows.ended(root.id, 'failed');
   await until('the sibling', () => ran.includes('other'));
   broken = false;
   expect(await flows.producer.retry(root.id)).toEqual({ done: true });
+  expect(await flows.stateOf(root.id)).toBe('blocked');
+  hold.open();
   await flows.ended(root.id, 'completed');
   expect(ran.filter((input) => input !== 'other')).toEqual(['leaf', 'leaf', 'middle', 'root']);
   expect(ran.filter((input) => input === 'other')).toHaveLength(1);
+});
+
+test('a parent that is cancelled before it was failed by its child runs after a retry', async () => {
+  await using flows = await openFlows();
+  const parent = await flows.submit(node('root', [node('needed')]));
+  await flows.producer.cancel(childIds(parent)[0]!, 'ann');
+  expect(await flows.stateOf(parent.id)).toBe('waiting');
+  expect(await flows.producer.cancel(parent.id, 'ann')).toEqual({ done: true });
+  expect(await flows.producer.retry(parent.id)).toEqual({ done: true });
+  await flows.work(async () => COMPLETED);
+  await flows.ended(parent.id, 'completed');
 });
 
 test('a child is not retried while its parent runs without it', async () => {

@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 import type { QueueKeys } from '../engine/keys.ts';
-import { STEP_BYTES_MAX, STEP_NAME_MAX, STEPS_MAX, STEPS_TTL_S } from '../engine/limits.ts';
+import { OUTPUT_TTL_S, STEP_BYTES_MAX, STEP_NAME_MAX, STEPS_MAX } from '../engine/limits.ts';
 import type { ReportedLease } from './reports.ts';
 import { writeStep } from './step-script.ts';
 
@@ -70,7 +70,7 @@ export function createSteps(setup: {
         const written = await writeStep(
           redis,
           [keys.job(lease.id), keys.lock(lease.id), key],
-          [lease.token, lease.attempt, name, json, STEPS_MAX, STEPS_TTL_S],
+          [lease.token, lease.attempt, name, json, STEPS_MAX, OUTPUT_TTL_S],
         );
         if (written === -1) throw tooMany(name);
         if (written === 0) {

@@ -22,12 +22,11 @@ export const OUTPUT_TTL_S = KEEP_FAILED_S + 86_400;
 
 /**
  * What one job may remember of its steps: 100 values of 64 KB each, so at most 6.4 MB, read once an attempt. They expire as
- * output does, counted from the last step, because the engine does not know of them either.
+ * output does (OUTPUT_TTL_S), counted from the last step, because the engine does not know of them either.
  */
 export const STEPS_MAX = 100;
 export const STEP_NAME_MAX = 100;
 export const STEP_BYTES_MAX = 65_536;
-export const STEPS_TTL_S = OUTPUT_TTL_S;
 
 /**
  * How long workers look at the marks of what they run, after the last cancel of a running job. One that does not hear of

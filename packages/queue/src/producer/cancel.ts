@@ -22,7 +22,8 @@ export interface CancelOptions {
 /**
  * Ends a job that no worker runs, at once. One that a worker runs is marked: its worker sees that within a second, and
  * ends the job as soon as the handler has stopped, or was given up. Such a job may complete first: how it ended is what
- * its record says. With a job go those that it waits for. `by` and the reason stand there; of several cancellers the first counts, and the others get `done: false`.
+ * its record says. With a job go those that it waits for. `by` and the reason stand there; of several cancellers the first
+ * counts, and the others get `done: false`.
  *
  * With a command's id every repeat within a day is answered as the first was, also where that was a refusal, through
  * whichever process. The id is remembered in the job's queue.

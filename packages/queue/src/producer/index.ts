@@ -22,7 +22,7 @@ import { type CancelOptions, type ControlOutcome, createCancel, notFound } from 
 import { type BatchClaim, type Claim, type Claims, createClaims, type KeyUse } from './claims.ts';
 import { readDedupe } from './dedupe.ts';
 import { addFlow, type FlowTree } from './flow.ts';
-import { assertRemovable, retryInFlow } from './flow-control.ts';
+import { assertRemovable } from './flow-control.ts';
 import { createIds, timeOf } from './ids.ts';
 import { createIntake, type Intake } from './intake.ts';
 import { createRetry } from './retry.ts';
@@ -72,7 +72,10 @@ export interface Producer {
   claimBatch(use: KeyUse, body: unknown): Promise<BatchClaim>;
   /** Makes the name of a new batch. */
   newBatch(): string;
-  /** Ends a job, or has its worker end it, and with it the jobs that it waits for. @throws job_not_found, job_final (completed or failed). */
+  /**
+   * Ends a job, or has its worker end it, and with it the jobs that it waits for.
+   * @throws job_not_found, job_final (completed or failed).
+   */
   cancel(id: string, by: string, options?: CancelOptions): Promise<ControlOutcome>;
   /**
    * Gives a failed or cancelled job all its attempts again, and with it the children that failed it.
@@ -106,8 +109,6 @@ export function createProducer(setup: {
   const claims = createClaims({ redis, prefix, newId, keptS: keysKeptS });
   const line = { redis, prefix, queues, intake, claims, newId };
   const cancel = createCancel({ redis, prefix, now });
-  const retryMember = async (id: string): Promise<ControlOutcome> =>
-    (await retryInFlow({ redis, prefix }, id, retryMember, now())) ?? retry.one(id);
   const retry = createRetry({ redis, prefix, queues, now });
   return {
     newBatch: () => newId('batch', now()),
@@ -116,7 +117,7 @@ export function createProducer(setup: {
     submit: (submission) => withRedis(redis, () => submit(line, submission, now())),
     claimBatch: (use, body) => withRedis(redis, () => claims.batch(use, body, now())),
     cancel,
-    retry: (id) => withRedis(redis, () => retryMember(id)),
+    retry: (id) => withRedis(redis, () => retry.one(id)),
     retryFailed: (queue, filter) => withRedis(redis, () => retry.failed(queue, filter)),
     remove: (id) => withRedis(redis, () => remove(redis, prefix, queues, id)),
     pause: (queue) => withRedis(redis, () => setPaused(queues, queue, true)),

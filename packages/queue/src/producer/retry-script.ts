@@ -3,12 +3,12 @@ import { defineScript } from '../engine/script.ts';
 
 /**
  * Gives failed and cancelled jobs of one queue all their attempts again and puts them in line, in one step with the
- * events. What ended them stays in their history. A job that others wait for is left to the engine, whose script also
- * tells those.
+ * events. What ended them stays in their history. A job of a flow is left alone: there
+ * is more to do than this.
  *
  * KEYS  1 failed  2 completed  3 active  4 wait  5 prioritized  6 counter of priorities  7 events  8 meta  9 marker
  * ARGV  1 key prefix of the queue  2 events kept, then the ids
- * Returns for each id 1 done, 2 it waits already, 3 to be done by the engine, 0 no such job, -1 a worker runs it,
+ * Returns for each id 1 done, 2 it waits already, 3 it is one of a flow, 0 no such job, -1 a worker runs it,
  *         -2 it completed.
  * Event  waiting, with how many attempts the job has now
  */
@@ -18,7 +18,7 @@ local base, inLine = ARGV[1], false
 local function found(job, id)
   if redis.call('EXISTS', job) == 0 then return 0 end
   if redis.call('ZSCORE', KEYS[2], id) then return -2 end
-  if redis.call('ZSCORE', KEYS[1], id) then return redis.call('HEXISTS', job, 'parentKey') == 1 and 3 or 1 end
+  if redis.call('ZSCORE', KEYS[1], id) then return (redis.call('HEXISTS', job, 'parentKey') == 1 or redis.call('HEXISTS', job, 'children') == 1) and 3 or 1 end
   if redis.call('EXISTS', job .. ':lock') == 1 then return -1 end
   return 2
 end

@@ -8,6 +8,7 @@ import { EVENTS_KEPT } from '../engine/limits.ts';
 import type { QueueHandles } from '../engine/queue-handles.ts';
 import { storedOptions } from '../engine/record.ts';
 import { type ControlOutcome, notFound } from './cancel.ts';
+import { retryInFlow } from './flow-control.ts';
 import { retryEnded } from './retry-script.ts';
 
 /** Failed jobs that one call looks at: a filter that finds little must not read a whole queue for one answer. */
@@ -18,7 +19,8 @@ const LIMIT_DEFAULT = 100;
 
 /** The answers of the script. */
 const DONE = 1;
-const BY_ENGINE = 3;
+const WAITS = 2;
+const OF_FLOW = 3;
 
 interface RetrySetup {
   redis: Redis;
@@ -44,7 +46,12 @@ export function createRetry(setup: RetrySetup) {
 async function retryOne(setup: RetrySetup, id: string): Promise<ControlOutcome> {
   const queue = queueOf(id);
   if (!queue) throw notFound(id);
-  const [answer] = await retryAll(setup, queue, [id]);
+  return (await retryInFlow(setup, id, (child) => retryOne(setup, child), setup.now())) ?? retryAlone(setup, queue, id);
+}
+
+/** Nothing else has to be done for its parent or its children, or it is done. */
+async function retryAlone(setup: RetrySetup, queue: string, id: string): Promise<ControlOutcome> {
+  const [answer] = await retryAll(setup, queue, [id], async () => (await retryByEngine(setup, queue, id)) ? DONE : WAITS);
   switch (answer) {
     case 0:
       throw notFound(id);
@@ -57,7 +64,12 @@ async function retryOne(setup: RetrySetup, id: string): Promise<ControlOutcome> 
   }
 }
 
-async function retryAll(setup: RetrySetup, queue: string, ids: readonly string[]): Promise<number[]> {
+async function retryAll(
+  setup: RetrySetup,
+  queue: string,
+  ids: readonly string[],
+  retryOfFlow: (id: string) => Promise<number>,
+): Promise<number[]> {
   const { redis, prefix } = setup;
   const keys = queueKeys(prefix, queue);
   const { failed, completed, active, wait, prioritized, priorities, events, meta, marker } = keys;
@@ -67,9 +79,7 @@ async function retryAll(setup: RetrySetup, queue: string, ids: readonly string[]
     [keys.base, EVENTS_KEPT, ...ids],
   )) as number[];
   return Promise.all(
-    answers.map(async (answer, index) =>
-      answer === BY_ENGINE ? ((await retryByEngine(setup, queue, ids[index] ?? '')) ? DONE : 2) : answer,
-    ),
+    answers.map(async (answer, index) => (answer === OF_FLOW ? retryOfFlow(ids[index] ?? '') : answer)),
   );
 }
 
@@ -95,12 +105,23 @@ async function retryFailed(setup: RetrySetup, queue: string, filter: RetryFailed
   for (let scanned = 0; scanned < SCAN_MAX && retried < limit; ) {
     const entries = await readBehind(redis, keys.failed, place);
     const { ids, last } = choose(entries, await matching(redis, keys, entries, filter), limit - retried);
-    if (ids.length > 0) retried += (await retryAll(setup, queue, ids)).filter((answer) => answer === DONE).length;
+    const answers = ids.length > 0 ? await retryAll(setup, queue, ids, (id) => retryMember(setup, id)) : [];
+    retried += answers.filter((answer) => answer === DONE).length;
     if (entries.length < CHUNK && last === entries.at(-1)) return { retried, more: false };
     scanned += entries.length;
     place = { ...place, ...last };
   }
   return { retried, more: true, cursor: encode(place) };
+}
+
+/** One whose flow has gone on without it, or is no longer whole, stays as it is. */
+async function retryMember(setup: RetrySetup, id: string): Promise<number> {
+  try {
+    return (await retryOne(setup, id)).done ? DONE : WAITS;
+  } catch (error) {
+    if (error instanceof SpillwayError && error.code !== 'unavailable') return WAITS;
+    throw error;
+  }
 }
 
 function startOf({ endedAfter, endedBefore }: RetryFailedRequest, nowMs: number): Place {
