@@ -1,7 +1,7 @@
 import { JobOptions, type JobType } from '@spillway/contracts';
 import { compileSchema, type Validate } from '@spillway/runtime';
-import { type Isolation, readIsolation } from './isolate/isolation.ts';
 import type { DecideBackoff, DefinedJob } from './define-job.ts';
+import { type Isolation, readIsolation } from './isolate/isolation.ts';
 import { isStandardSchema, type Schema, type StandardIssue, type StandardSchema, toJsonSchema } from './schema.ts';
 
 /** A job type that is ready to run: its published form, and its schemas compiled. */
@@ -40,7 +40,13 @@ export function loadJob(job: DefinedJob): LoadedJob {
   const output = job.output && toJsonSchema(job.output, `${job.type} output`);
   const { attempts, backoff, timeoutMs, ttlMs, priority, title, description, examples } = job;
   const decideBackoff = typeof backoff === 'function' ? backoff : undefined;
-  const defaults = { attempts, backoff: typeof backoff === 'function' ? undefined : backoff, timeoutMs, ttlMs, priority };
+  const defaults = {
+    attempts,
+    backoff: typeof backoff === 'function' ? undefined : backoff,
+    timeoutMs,
+    ttlMs,
+    priority,
+  };
   const [problem] = checkOptions(defaults);
   if (problem) throw new TypeError(`${job.type}: ${problem.message}`);
   return {

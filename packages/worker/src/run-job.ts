@@ -4,11 +4,11 @@ import type { FileStore } from '@spillway/files';
 import type { Lease, Outcome } from '@spillway/queue/consumer';
 import type { Logger } from '@spillway/runtime';
 import type { JobContext } from './context.ts';
-import type { Isolates } from './isolate/pool.ts';
-import { createStep } from './step.ts';
 import { decideRetry } from './decide-retry.ts';
+import type { Isolates } from './isolate/pool.ts';
 import type { LoadedJob } from './job-type.ts';
 import { retryAfterOf } from './retry-after.ts';
+import { createStep } from './step.ts';
 import { UnrecoverableJobError } from './unrecoverable.ts';
 
 /** What running a job needs beside the job. */

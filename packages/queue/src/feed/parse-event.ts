@@ -1,4 +1,12 @@
-import type { AttemptRecord, Cancellation, JobEvent, JobState, LogLine, OutputChunk, Progress } from '@spillway/contracts';
+import type {
+  AttemptRecord,
+  Cancellation,
+  JobEvent,
+  JobState,
+  LogLine,
+  OutputChunk,
+  Progress,
+} from '@spillway/contracts';
 import { decodeFailure } from '../engine/failure.ts';
 import { parseAttempt } from '../engine/history.ts';
 import { pairs } from '../engine/snapshot.ts';

@@ -14,8 +14,8 @@ import { queueKeys } from '../engine/keys.ts';
 import { labelParts, labelsOf, targetsOf } from '../engine/labels.ts';
 import { KEEP_COMPLETED_S } from '../engine/limits.ts';
 import { openQueues, type QueueHandles } from '../engine/queue-handles.ts';
-import { NO_WINDOW, takeSnapshot } from '../engine/snapshot.ts';
 import { storedOptions as readOptions, type StoredBackoff, type StoredOptions } from '../engine/record.ts';
+import { NO_WINDOW, takeSnapshot } from '../engine/snapshot.ts';
 import { withRedis } from '../engine/unavailable.ts';
 import { type Addition, addToLine } from './add.ts';
 import { type CancelOptions, type ControlOutcome, createCancel, notFound } from './cancel.ts';
@@ -206,16 +206,6 @@ async function asItStands(
     ...(!snapshot && { removed: true }),
   };
 }
-
-/** Fields of the engine's record that a new job does not have yet. */
-const EMPTY_RECORD = {
-  progress: 0,
-  attemptsMade: 0,
-  attemptsStarted: 0,
-  stalledCounter: 0,
-  failedReason: '',
-  returnvalue: '',
-};
 
 /** What is stored with the job, and nothing that is a default: a million waiting jobs pay for every byte. */
 function storedOptions(

@@ -51,7 +51,9 @@ async function retryOne(setup: RetrySetup, id: string): Promise<ControlOutcome> 
 
 /** Nothing else has to be done for its parent or its children, or it is done. */
 async function retryAlone(setup: RetrySetup, queue: string, id: string): Promise<ControlOutcome> {
-  const [answer] = await retryAll(setup, queue, [id], async () => (await retryByEngine(setup, queue, id)) ? DONE : WAITS);
+  const [answer] = await retryAll(setup, queue, [id], async () =>
+    (await retryByEngine(setup, queue, id)) ? DONE : WAITS,
+  );
   switch (answer) {
     case 0:
       throw notFound(id);
