@@ -4,7 +4,7 @@ import { type Job as EngineJob, UnrecoverableError, WaitingError, Worker } from 
 import type { Redis } from 'ioredis';
 import { encodeFailure } from '../engine/failure.ts';
 import { engineName, queueKeys } from '../engine/keys.ts';
-import { EVENTS_KEPT } from '../engine/limits.ts';
+import { EVENTS_KEPT, STACK_MAX, STACKS_KEPT } from '../engine/limits.ts';
 import { reportOthers } from '../engine/unavailable.ts';
 import { forgetOldJobs } from './forget.ts';
 import { createReports, type JobReports } from './reports.ts';
@@ -92,6 +92,8 @@ export function createConsumer(setup: ConsumerSetup): Consumer {
   // Two parameters only: for a third one the engine would make an abort signal for every job.
   async function processJob(job: EngineJob<unknown, unknown, string>, token?: string): Promise<unknown> {
     if (handingBack) return handBack(job, token);
+    // The engine would keep the stacks of all attempts.
+    job.opts.stackTraceLimit = STACKS_KEPT;
     const lease = new RunningJob(
       job,
       queue,
@@ -151,7 +153,7 @@ function settle(outcome: Outcome): unknown {
   const reason = encodeFailure(outcome.error);
   const error = outcome.retry ? new Error(reason) : new UnrecoverableError(reason);
   // The handler's own stack is what helps; this function's says nothing.
-  if (outcome.cause?.stack) error.stack = outcome.cause.stack;
+  if (outcome.cause?.stack) error.stack = outcome.cause.stack.slice(0, STACK_MAX);
   throw error;
 }
 

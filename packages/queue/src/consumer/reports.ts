@@ -1,4 +1,4 @@
-import type { Progress } from '@spillway/contracts';
+import { isNestedTooDeep, JSON_NESTING_MAX, type Progress } from '@spillway/contracts';
 import type { Redis } from 'ioredis';
 import type { QueueKeys } from '../engine/keys.ts';
 import {
@@ -23,7 +23,7 @@ export interface JobReports {
   progress(value: Progress): void;
   /** A line longer than 4,096 characters is cut, and says so. */
   log(line: string): void;
-  /** @throws TypeError for what JSON cannot hold, RangeError for a chunk above 16,384 characters of JSON. */
+  /** @throws TypeError for what JSON cannot hold, RangeError for a chunk above 16,384 characters of JSON or 256 levels. */
   output(chunk: unknown): void;
   /**
    * Sends what is left. Once it resolves, nothing that the caller then sends on the same connection can overtake it; what
@@ -273,6 +273,7 @@ function encodeChunk(chunk: unknown): string {
       `output: expected at most ${OUTPUT_CHUNK_MAX} characters of JSON, got ${text.length}; save it as a file and emit its reference`,
     );
   }
+  if (isNestedTooDeep(text)) throw new RangeError(`output: expected at most ${JSON_NESTING_MAX} levels, got more`);
   return text;
 }
 
