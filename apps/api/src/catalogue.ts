@@ -23,6 +23,9 @@ export interface Catalogue {
 /** A type that a starting worker registers, or changes, is seen within this time. */
 const FRESH_MS = 1000;
 
+/** Types that a message names; GET /v1/types has them all. */
+const TYPES_SHOWN = 50;
+
 export function createCatalogue(
   registry: Registry,
   onError: (error: Error) => void,
@@ -81,7 +84,7 @@ export function createCatalogue(
       const types = [...entries.keys()];
       const known_ =
         types.length > 0
-          ? `one of the registered types (${types.join(', ')})`
+          ? `one of the registered types (${types.slice(0, TYPES_SHOWN).join(', ')}${types.length > TYPES_SHOWN ? ', …' : ''})`
           : 'a registered type (none is: no worker has started yet)';
       throw new SpillwayError('unknown_type', `expected ${known_}, got ${JSON.stringify(name)}`);
     },

@@ -98,6 +98,7 @@ export function show(value: unknown): string {
   if (Array.isArray(value)) return value.length === 0 ? 'an empty array' : `an array of ${value.length}`;
   if (typeof value === 'object' && value !== null)
     return Object.keys(value).length === 0 ? 'an empty object' : 'an object';
-  const text = JSON.stringify(value);
+  // JSON, which spells too large a number 1e999, would show it as null.
+  const text = typeof value === 'number' ? String(value) : JSON.stringify(value);
   return text.length > 60 ? `${typeof value} ${text.slice(0, 57)}…` : text;
 }

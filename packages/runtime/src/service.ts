@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import closeWithGrace from 'close-with-grace';
 import { ConfigError, readConfig } from './config.ts';
-import { createLogger, type Logger } from './logger.ts';
+import { createLogger, type Logger, withoutSecrets } from './logger.ts';
 import type { Config } from './settings.ts';
 
 /** What a service hands back once it is ready. */
@@ -138,7 +138,7 @@ function startFailure(name: string, error: unknown): string {
   const { code, address, port, message } = error as NodeJS.ErrnoException & { address?: string; port?: number };
   if (code === 'EADDRINUSE')
     return `${name}: ${address}:${port} is taken by another program; stop it or choose another port`;
-  return `${name}: could not start: ${message ?? error}`;
+  return withoutSecrets(`${name}: could not start: ${message ?? error}`);
 }
 
 function exitWith(code: number, message: string): never {

@@ -102,6 +102,10 @@ function named(pointer: string, rest: string): ValueProblem {
   return { pointer, message: `${pointer || 'the value'} ${rest}` };
 }
 
+/** Characters that a message repeats of a field's name, which may be anything that somebody sent. */
+const KEY_SHOWN = 100;
+
 function pointerPart(key: string): string {
+  if (key.length > KEY_SHOWN) return `${pointerPart(key.slice(0, KEY_SHOWN))}…`;
   return key.replaceAll('~', '~0').replaceAll('/', '~1');
 }

@@ -1,7 +1,7 @@
 import { serializeError } from '@spillway/runtime';
 import { redisUrl } from '@spillway/testkit';
 import { startFixture } from './fixture-process.ts';
-import { KEY, PAYLOAD, SCRIPT } from './fixtures/secrets.ts';
+import { KEY, PASSWORD, PAYLOAD, SCRIPT, TICKET, WATCH_TOKEN } from './fixtures/secrets.ts';
 
 test.each(['json', 'pretty'])(
   'the %s log says what went wrong in Redis, and nothing of what was sent',
@@ -14,7 +14,11 @@ test.each(['json', 'pretty'])(
     for (const known of ['ReplyError', 'eval', "unknown command 'NOSUCHCOMMAND'"]) expect(log).toContain(known);
     for (const secret of [PAYLOAD, SCRIPT, 'payload-of-a-job', 'lua-source']) expect(log).not.toContain(secret);
     for (const message of ['fields', 'fields of fields', 'headers', 'bound fields']) expect(log).toContain(message);
-    expect(log).not.toContain(KEY);
+    for (const message of ['under another name', 'a library’s own', 'far down', 'beside it'])
+      expect(log).toContain(message);
+    for (const known of ['ERR AUTH', 'ECONNREFUSED', 'redis.internal', 'HttpError', 'was refused', '[Socket]'])
+      expect(log).toContain(known);
+    for (const secret of [KEY, PASSWORD, WATCH_TOKEN, TICKET]) expect(log).not.toContain(secret);
     expect(log).not.toContain('expected the command to fail');
   },
 );

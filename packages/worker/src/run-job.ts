@@ -1,5 +1,5 @@
 import { types } from 'node:util';
-import type { JobError } from '@spillway/contracts';
+import { isNestedTooDeep, type JobError, JSON_NESTING_MAX } from '@spillway/contracts';
 import type { FileStore } from '@spillway/files';
 import type { Lease, Outcome } from '@spillway/queue/consumer';
 import type { Logger } from '@spillway/runtime';
@@ -192,6 +192,13 @@ export function settle(returned: unknown, job: Pick<LoadedJob, 'checkOutput'>, l
     return failed(
       'result_too_large',
       `expected a result of at most ${limitBytes} bytes of JSON, got ${bytes}; save it as a file and return its reference`,
+      false,
+    );
+  }
+  if (isNestedTooDeep(encoded.text)) {
+    return failed(
+      'handler_invalid_result',
+      `expected a result of at most ${JSON_NESTING_MAX} levels, got one that is nested deeper`,
       false,
     );
   }

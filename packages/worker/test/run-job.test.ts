@@ -64,6 +64,18 @@ describe('a handler that returns', () => {
       ),
     );
   });
+
+  test('what is nested deeper than readers can follow fails the job for good', async () => {
+    const nested = (levels: number): unknown => JSON.parse('['.repeat(levels) + ']'.repeat(levels));
+    expect(await run(() => nested(256))).toMatchObject({ kind: 'completed' });
+    expect(await run(() => nested(257))).toEqual(
+      failure(
+        'handler_invalid_result',
+        'expected a result of at most 256 levels, got one that is nested deeper',
+        false,
+      ),
+    );
+  });
 });
 
 describe("a type's output schema", () => {

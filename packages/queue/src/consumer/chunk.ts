@@ -1,3 +1,4 @@
+import { isNestedTooDeep, JSON_NESTING_MAX } from '@spillway/contracts';
 import { OUTPUT_CHUNK_MAX } from '../engine/limits.ts';
 
 /**
@@ -12,5 +13,6 @@ export function encodeChunk(chunk: unknown): string {
       `output: expected at most ${OUTPUT_CHUNK_MAX} characters of JSON, got ${text.length}; save it as a file and emit its reference`,
     );
   }
+  if (isNestedTooDeep(text)) throw new RangeError(`output: expected at most ${JSON_NESTING_MAX} levels, got more`);
   return text;
 }

@@ -4,7 +4,7 @@ import { type Job as EngineJob, UnrecoverableError, WaitingError, Worker } from 
 import type { Redis } from 'ioredis';
 import { encodeFailure } from '../engine/failure.ts';
 import { engineName, queueKeys } from '../engine/keys.ts';
-import { EVENTS_KEPT } from '../engine/limits.ts';
+import { EVENTS_KEPT, STACK_MAX, STACKS_KEPT } from '../engine/limits.ts';
 import { reportOthers } from '../engine/unavailable.ts';
 import { cancelled, watchCancellations } from './cancellations.ts';
 import { type ChildEnd, readChildren } from './children.ts';
@@ -125,6 +125,8 @@ export function createConsumer(setup: ConsumerSetup): Consumer {
     if (stopping.hasBegun) return handBack(job, token);
     const expired = expiryOf(job, Date.now());
     if (expired) return settle(expired);
+    // The engine would keep the stacks of all attempts.
+    job.opts.stackTraceLimit = STACKS_KEPT;
     const held = { id: job.id ?? '', token: token ?? '', attempt: job.attemptsStarted };
     const lease = new RunningJob(job, queue, {
       reports: reports.open(held),
@@ -208,6 +210,6 @@ function settle(outcome: Outcome): unknown {
   // Whether to repeat it is decided before; the engine would do so in its own way.
   const error = new UnrecoverableError(reason);
   // The handler's own stack is what helps; this function's says nothing.
-  if (outcome.cause?.stack) error.stack = outcome.cause.stack;
+  if (outcome.cause?.stack) error.stack = outcome.cause.stack.slice(0, STACK_MAX);
   throw error;
 }

@@ -17,7 +17,7 @@ export interface JobReports {
   progress(value: Progress): void;
   /** A line longer than 4,096 characters is cut, and says so. */
   log(line: string): void;
-  /** @throws TypeError for what JSON cannot hold, RangeError for a chunk above 16,384 characters of JSON. */
+  /** @throws TypeError for what JSON cannot hold, RangeError for a chunk above 16,384 characters of JSON or 256 levels. */
   output(chunk: unknown): void;
   /**
    * Sends what is left. Once it resolves, nothing that the caller then sends on the same connection can overtake it; what

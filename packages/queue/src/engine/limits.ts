@@ -48,3 +48,10 @@ export const LABEL_TTL_S = 30 * 86_400;
  * them would cost each waiting job a fifth more memory, for a list of which an operator looks at the first page.
  */
 export const TENANT_JOBS_KEPT = 1000;
+
+/** Characters of a failed attempt's stack that are stored, and how many attempts' stacks a job keeps: the latest. */
+export const STACK_MAX = 8192;
+export const STACKS_KEPT = 10;
+
+/** Largest job type as it is published, in characters of JSON: every api reads all of them, every second. */
+export const TYPE_MAX = 65_536;

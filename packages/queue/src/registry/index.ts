@@ -1,6 +1,7 @@
 import type { JobType, WorkerInfo } from '@spillway/contracts';
 import type { Redis } from 'ioredis';
 import { registryKeys } from '../engine/keys.ts';
+import { TYPE_MAX } from '../engine/limits.ts';
 import { withRedis } from '../engine/unavailable.ts';
 
 /** How long a worker counts as alive after its last beat; three beats of 5 s. By the clock of Redis, so clocks may differ. */
@@ -8,7 +9,10 @@ const ALIVE_MS = 15_000;
 
 /** Job types that can be submitted and workers that are alive. Workers write it; everybody reads it. */
 export interface Registry {
-  /** Publishes types; a type that is there already is replaced, so the last worker to start decides. */
+  /**
+   * Publishes types; a type that is there already is replaced, so the last worker to start decides.
+   * @throws RangeError for a type of more than 65,536 characters of JSON; then none is published
+   */
   publish(types: readonly JobType[]): Promise<void>;
   types(): Promise<JobType[]>;
   /** Says that a worker lives; to be repeated every 5 s. */
@@ -25,7 +29,7 @@ export function createRegistry({ redis, prefix }: { redis: Redis; prefix: string
   return {
     async publish(types) {
       if (types.length === 0) return;
-      await redis.hset(keys.types, Object.fromEntries(types.map((type) => [type.type, JSON.stringify(type)])));
+      await redis.hset(keys.types, Object.fromEntries(types.map((type) => [type.type, encodeType(type)])));
     },
     types: () =>
       withRedis(redis, async () => {
@@ -45,6 +49,14 @@ export function createRegistry({ redis, prefix }: { redis: Redis; prefix: string
     },
     workers: () => withRedis(redis, () => readWorkers(redis, keys)),
   };
+}
+
+function encodeType(type: JobType): string {
+  const text = JSON.stringify(type);
+  if (text.length <= TYPE_MAX) return text;
+  throw new RangeError(
+    `${type.type}: expected schemas, examples and description of at most ${TYPE_MAX} characters of JSON together, got ${text.length}`,
+  );
 }
 
 async function readWorkers(redis: Redis, keys: ReturnType<typeof registryKeys>): Promise<WorkerInfo[]> {

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import multipart, { type MultipartFile } from '@fastify/multipart';
 import { type FileInfo, SpillwayError } from '@spillway/contracts';
 import { fileRef, fileUrl, type StoredFile } from '@spillway/files';
-import type { FastifyRequest } from 'fastify';
+import type { FastifyPluginAsync, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import type { App } from '../../app.ts';
 import type { Services } from '../../services.ts';
@@ -24,7 +24,13 @@ const schema = {
 /** Fields beside the file are of no use here. */
 const LIMITS = { files: 1, fields: 0, parts: 1, headerPairs: 20 };
 
-export async function uploadFile(app: App, { files }: Services): Promise<void> {
+export async function uploadFile(app: App, services: Services): Promise<void> {
+  // A scope of its own: no other route takes multipart bodies.
+  const upload: FastifyPluginAsync = (scope) => registerUpload(scope as App, services);
+  await app.register(upload);
+}
+
+async function registerUpload(app: App, { files }: Services): Promise<void> {
   await app.register(multipart, { limits: { ...LIMITS, fileSize: files.maxBytes + 1 }, throwFileSizeLimit: false });
   app.post(
     '/v1/files',
