@@ -143,7 +143,11 @@ test.each([...WAYS, { delayMs: 60_000, tags: ['red'] }])(
     await using proxy = await openRedisProxy(sandbox.redisUrl);
     const producer = await otherProducer(sandbox, proxy.url);
     // Scripts are known and the queue is open: the reply that is lost is that of the job.
-    await producer.submit({ type: TYPE, options: { ...options, ...(options.dedupe && { dedupe: { key: 'first' } }) } });
+    await producer.submit({
+      type: TYPE,
+      input: {},
+      options: { ...options, ...(options.dedupe && { dedupe: { key: 'first' } }) },
+    });
     proxy.loseNextReply();
     await producer.submit({ type: TYPE, input: { n: 2 }, options });
     expect(await stored()).toBe(2);
@@ -156,7 +160,7 @@ test('a keyed submit whose replies are lost is no replay', async () => {
   await using proxy = await openRedisProxy(sandbox.redisUrl);
   const producer = await otherProducer(sandbox, proxy.url);
   proxy.loseNextReply();
-  const job = await producer.submit({ type: TYPE, idempotencyKey: 'k1' });
+  const job = await producer.submit({ type: TYPE, input: {}, idempotencyKey: 'k1' });
   expect(job).not.toHaveProperty('replayed');
   expect(await stored()).toBe(1);
 });
