@@ -1,5 +1,5 @@
 import type { JobOptions } from '@spillway/contracts';
-import { openSandbox, type Sandbox, until } from '@spillway/testkit';
+import { openProxy, openSandbox, type Sandbox, until } from '@spillway/testkit';
 import { queueKeys } from '../src/engine/keys.ts';
 import { createProducer } from '../src/producer/index.ts';
 import { COMPLETED, connectOver, consume, openQueue, TYPE } from './fixture.ts';
@@ -120,8 +120,8 @@ test('many submits at once under one key, through two connections, are one job',
 test.each(WAYS)('a submit (%j) that died between claim and job is completed by its repeat', async (options) => {
   await using sandbox = await openSandbox();
   const { keyed, stored, reader } = await open(sandbox);
-  await using proxy = await openRedisProxy(sandbox.redisUrl);
-  const dying = await otherProducer(sandbox, proxy.url);
+  await using proxy = await openProxy([sandbox.redisUrl]);
+  const dying = await otherProducer(sandbox, proxy.url.replace('http', 'redis'));
   const reached = proxy.stopBefore(':submitted:');
   const lost = dying.submit({ type: TYPE, input: { n: 1 }, options, idempotencyKey: 'k1' }).catch(() => 'lost');
   await reached;
@@ -129,7 +129,7 @@ test.each(WAYS)('a submit (%j) that died between claim and job is completed by i
   const { id } = await keyed({ n: 1 }, options);
   expect((await reader.job(id)).input).toEqual({ n: 1 });
   // What was sent by the dead comes late after all: on the next connection.
-  proxy.cut();
+  proxy.reset();
   await lost;
   expect((await keyed({ n: 1 }, options)).id).toBe(id);
   expect(await stored()).toBe(1);
