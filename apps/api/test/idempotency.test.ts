@@ -121,7 +121,7 @@ test.each<JobOptions>([{}, LATER, { dedupe: { key: 'k' } }])(
   },
 );
 
-test('a batch whose api was killed halfway is completed by its repeat, and none of it runs twice', async () => {
+test('a batch whose api was killed before it answered is answered by its repeat, and none of it runs twice', async () => {
   const key = newKey();
   const body = [
     ...Array(40).fill({ type: 'demo.noop' }),
