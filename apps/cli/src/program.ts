@@ -71,6 +71,7 @@ function addJobCommands(program: Command, run: Run): void {
     .option('--priority <n>', '0 runs first, larger numbers later', wholeNumber)
     .option('--attempts <n>', 'how often to try in all', wholeNumber)
     .option('--timeout-ms <n>', 'an attempt that runs longer fails', wholeNumber)
+    .option('--idempotency-key <key>', 'submitted again under the same key it is the same job, for a day')
     .action(run((session, type: string, flags: SubmitFlags) => submit(session, type, flags)));
   program
     .command('watch')

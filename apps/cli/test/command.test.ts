@@ -22,6 +22,12 @@ test('submit prints the id of the new job and nothing else', async () => {
   expect(out).toMatch(/^demo\.[0-9A-Z]{26}\n$/);
 });
 
+test('submit --idempotency-key prints the same id again', async () => {
+  const args = ['submit', 'demo.noop', '--idempotency-key', 'order-17'];
+  const { out } = await run(args);
+  expect((await run(args)).out).toBe(out);
+});
+
 test('submit --watch follows the job on standard error and prints its result', async () => {
   const { code, out, err } = await run(['submit', 'demo.steps', '-i', '{"steps":4,"stepMs":30}', '--watch']);
   expect(code).toBe(0);

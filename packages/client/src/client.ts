@@ -26,6 +26,7 @@ import type { JobWatch } from './job-watch.ts';
 import { type KeptJobs, keepJobs, type StorageLike, sessionStore } from './kept-jobs.ts';
 import type { LiveConnection } from './live.ts';
 import { Lives } from './lives.ts';
+import { newKey, untilAnswered } from './repeat.ts';
 import type { SetWatch } from './set-watch.ts';
 import { socketTransport } from './socket-transport.ts';
 
@@ -64,6 +65,11 @@ export interface LiveTiming {
 }
 
 export interface SubmitOptions extends JobOptions {
+  /**
+   * Makes the submit the same one whoever repeats it, within a day: after a restart, from another process. Without one,
+   * each call has a key of its own, which covers its own tries only.
+   */
+  idempotencyKey?: string | undefined;
   signal?: AbortSignal;
 }
 
@@ -81,6 +87,7 @@ export interface CommandOptions {
 
 /** Every method rejects with ApiError where the server refuses and with UnreachableError where nobody answers. */
 export interface Client {
+  /** Tried again for some seconds where nobody answers, or the server says 503; it makes one job however often that is. */
   submit(type: string, input?: unknown, options?: SubmitOptions): Promise<SubmitReply>;
   /**
    * Submits a tree of jobs, all or none: children run first, and their parents get their results. `watchAll` follows them
@@ -225,12 +232,12 @@ function jobCalls(http: Http): Pick<Client, JobCalls> {
       timeoutMs: waitMs + 15_000,
     });
   return {
-    submit: (type, input, { signal, ...options } = {}) =>
-      http.json<SubmitReply>('POST', '/v1/jobs', {
-        body: { type, input, ...(Object.keys(options).length > 0 && { options }) },
-        signal,
-      }),
     submitFlow: (flow, options) => http.json<FlowReply>('POST', '/v1/flows', { body: { flow }, ...options }),
+    submit(type, input, { signal, idempotencyKey = newKey(), ...options } = {}) {
+      const body = { type, input, ...(Object.keys(options).length > 0 && { options }) };
+      const headers = { 'idempotency-key': idempotencyKey };
+      return untilAnswered(() => http.json<SubmitReply>('POST', '/v1/jobs', { body, headers, signal }), signal);
+    },
     get,
     list: (query = {}) => http.json<JobList>('GET', '/v1/jobs', { query }),
     log: (id, query = {}) => http.json<LogPage>('GET', at(id, '/log'), { query }),

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { until } from '@spillway/testkit';
 import { ApiError, createClient, JobFailedError, UnreachableError } from '../src/index.ts';
 
 type Handler = (request: IncomingMessage & { text: string }, response: ServerResponse) => void;
@@ -52,6 +53,40 @@ test('a submit sends type, input, options and the key', async () => {
     headers: expect.objectContaining({ authorization: 'Bearer secret' }),
     body: { type: 'demo.steps', input: { steps: 2 }, options: { attempts: 1 } },
   });
+});
+
+test('a submit is tried again under one key until it is answered; another submit has another key', async () => {
+  const keys: unknown[] = [];
+  await using api = await serve((request, response) => {
+    keys.push(request.headers['idempotency-key']);
+    if (keys.length === 1) request.socket.destroy();
+    else if (keys.length === 2) json(response, { code: 'unavailable', status: 503 }, 503);
+    else json(response, { id: 'default.X', state: 'waiting' }, 202);
+  });
+  expect(await api.client.submit('demo.noop')).toMatchObject({ id: 'default.X' });
+  await api.client.submit('demo.noop');
+  await api.client.submit('demo.noop', {}, { idempotencyKey: 'mine' });
+  const [first] = keys;
+  expect(first).toMatch(/^[0-9a-f]{32}$/);
+  expect(keys).toEqual([first, first, first, expect.not.stringMatching(String(first)), 'mine']);
+});
+
+test('a submit that is refused is not tried again, and an abort ends the pause before the next try', async () => {
+  let asked = 0;
+  await using api = await serve((_request, response) => {
+    asked += 1;
+    if (asked === 1) json(response, { code: 'invalid_input', status: 422 }, 422);
+    else json(response, { code: 'unavailable', status: 503 }, 503);
+  });
+  await expect(api.client.submit('demo.noop')).rejects.toMatchObject({ code: 'invalid_input' });
+  expect(asked).toBe(1);
+  const abort = new AbortController();
+  const submitted = api.client.submit('demo.noop', {}, { signal: abort.signal });
+  const reason = new Error('not wanted any more');
+  await until('the second question', () => asked === 2);
+  abort.abort(reason);
+  await expect(submitted).rejects.toBe(reason);
+  expect(asked).toBe(2);
 });
 
 test("a refusal carries the server's problem", async () => {

@@ -107,7 +107,7 @@ test('debounce: each further submit replaces the input and puts the job off; it 
 
 test('debounce: the last input runs when the time is over, and what comes later is another job', async () => {
   await using sandbox = await openSandbox();
-  const { submit, ended } = await open(sandbox, { key: 'k', mode: 'debounce', ttlMs: 200 });
+  const { submit, ended } = await open(sandbox, { key: 'k', mode: 'debounce', ttlMs: 1000 });
   const { ran, gates } = await runInTurns(sandbox, 2);
   await submit(1);
   const { id } = await submit(2);
@@ -175,6 +175,15 @@ test.each<[Dedupe, JobOptions, string, RegExp]>([
     errors: [{ pointer }],
   });
   expect(await redis.keys(`${prefix}:*`)).toEqual([]);
+});
+
+test('what is refused leaves its idempotency key free', async () => {
+  await using sandbox = await openSandbox();
+  const { producer } = await open(sandbox, { key: 'k' });
+  const keyed = (dedupe: Dedupe) =>
+    producer.submit({ type: TYPE, input: {}, options: { dedupe }, idempotencyKey: 'i' });
+  await expect(keyed({ key: 'k', mode: 'throttle' })).rejects.toMatchObject({ code: 'invalid_request' });
+  expect(await keyed({ key: 'k', mode: 'throttle', ttlMs: 1000 })).not.toHaveProperty('replayed');
 });
 
 test('a replay of a submit that another job stood for names that job again', async () => {

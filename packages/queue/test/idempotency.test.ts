@@ -1,5 +1,5 @@
 import type { JobOptions } from '@spillway/contracts';
-import { openSandbox, type Sandbox, until } from '@spillway/testkit';
+import { openProxy, openSandbox, type Sandbox, until } from '@spillway/testkit';
 import { queueKeys } from '../src/engine/keys.ts';
 import { createProducer } from '../src/producer/index.ts';
 import { COMPLETED, connectOver, consume, openQueue, TYPE } from './fixture.ts';
@@ -120,8 +120,8 @@ test('many submits at once under one key, through two connections, are one job',
 test.each(WAYS)('a submit (%j) that died between claim and job is completed by its repeat', async (options) => {
   await using sandbox = await openSandbox();
   const { keyed, stored, reader } = await open(sandbox);
-  await using proxy = await openRedisProxy(sandbox.redisUrl);
-  const dying = await otherProducer(sandbox, proxy.url);
+  await using proxy = await openProxy([sandbox.redisUrl]);
+  const dying = await otherProducer(sandbox, proxy.url.replace('http', 'redis'));
   const reached = proxy.stopBefore(':submitted:');
   const lost = dying.submit({ type: TYPE, input: { n: 1 }, options, idempotencyKey: 'k1' }).catch(() => 'lost');
   await reached;
@@ -129,7 +129,7 @@ test.each(WAYS)('a submit (%j) that died between claim and job is completed by i
   const { id } = await keyed({ n: 1 }, options);
   expect((await reader.job(id)).input).toEqual({ n: 1 });
   // What was sent by the dead comes late after all: on the next connection.
-  proxy.cut();
+  proxy.reset();
   await lost;
   expect((await keyed({ n: 1 }, options)).id).toBe(id);
   expect(await stored()).toBe(1);
@@ -143,7 +143,11 @@ test.each([...WAYS, { delayMs: 60_000, tags: ['red'] }])(
     await using proxy = await openRedisProxy(sandbox.redisUrl);
     const producer = await otherProducer(sandbox, proxy.url);
     // Scripts are known and the queue is open: the reply that is lost is that of the job.
-    await producer.submit({ type: TYPE, options: { ...options, ...(options.dedupe && { dedupe: { key: 'first' } }) } });
+    await producer.submit({
+      type: TYPE,
+      input: {},
+      options: { ...options, ...(options.dedupe && { dedupe: { key: 'first' } }) },
+    });
     proxy.loseNextReply();
     await producer.submit({ type: TYPE, input: { n: 2 }, options });
     expect(await stored()).toBe(2);
@@ -156,7 +160,7 @@ test('a keyed submit whose replies are lost is no replay', async () => {
   await using proxy = await openRedisProxy(sandbox.redisUrl);
   const producer = await otherProducer(sandbox, proxy.url);
   proxy.loseNextReply();
-  const job = await producer.submit({ type: TYPE, idempotencyKey: 'k1' });
+  const job = await producer.submit({ type: TYPE, input: {}, idempotencyKey: 'k1' });
   expect(job).not.toHaveProperty('replayed');
   expect(await stored()).toBe(1);
 });

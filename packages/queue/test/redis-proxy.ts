@@ -11,11 +11,6 @@ export interface RedisProxy extends AsyncDisposable {
   silence(): void;
   /** The next bytes from Redis to a client are swallowed, and the connection is broken: done, but never answered. */
   loseNextReply(): void;
-  /**
-   * Resolves when a client is about to send bytes with this text. They are not sent, and their connection is silent from
-   * then on: as if the client's process had died before.
-   */
-  stopBefore(text: string): Promise<void>;
   /** From now on Redis gives another run id, as after a restart. To be followed by `cut`. */
   pretendRestart(): void;
 }
@@ -31,7 +26,6 @@ export async function openRedisProxy(redisUrl: string): Promise<RedisProxy> {
   const { hostname, port } = new URL(redisUrl);
   const links = new Set<Link>();
   let life = 0;
-  let stop: { text: string; reached: () => void } | undefined;
   const server = createServer((client) => {
     const target = connect({ host: hostname, port: Number(port) });
     const link = { client, target, silent: false, loseReply: false };
@@ -42,14 +36,7 @@ export async function openRedisProxy(redisUrl: string): Promise<RedisProxy> {
       target.destroy();
     };
     for (const socket of [client, target]) socket.on('error', () => undefined).on('close', end);
-    client.on('data', (bytes) => {
-      if (stop && bytes.includes(stop.text)) {
-        link.silent = true;
-        stop.reached();
-        stop = undefined;
-      }
-      if (!link.silent) target.write(bytes);
-    });
+    client.on('data', (bytes) => link.silent || target.write(bytes));
     target.on('data', (bytes) => {
       if (link.silent) return;
       if (link.loseReply) end();
@@ -65,10 +52,6 @@ export async function openRedisProxy(redisUrl: string): Promise<RedisProxy> {
     cut,
     silence: () => each((link) => Object.assign(link, { silent: true })),
     loseNextReply: () => each((link) => Object.assign(link, { loseReply: true })),
-    stopBefore: (text) =>
-      new Promise((reached) => {
-        stop = { text, reached };
-      }),
     pretendRestart: () => {
       life += 1;
     },

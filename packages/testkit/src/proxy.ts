@@ -25,6 +25,11 @@ export interface FaultProxy extends AsyncDisposable {
    * has gone: a changed network. New connections are fine. There is no way back for those that lost something.
    */
   silence(direction?: 'both' | 'to client' | 'to target'): void;
+  /**
+   * Resolves when a client is about to send bytes with this text. They are lost, and its connection is silent from then
+   * on: what a process did before is done, and what it was about to do is not.
+   */
+  stopBefore(text: string): Promise<void>;
   /** Turns new connections away with a TCP reset until `heal`. */
   refuse(): void;
   /** Ends `stall` and `refuse`. */
@@ -57,6 +62,7 @@ class TcpProxy implements FaultProxy {
   #resets = 0;
   #stalled = false;
   #refusing = false;
+  #stop: { text: string; reached: () => void } | undefined;
 
   constructor(targets: readonly string[]) {
     this.setTargets(targets);
@@ -179,7 +185,7 @@ class TcpProxy implements FaultProxy {
   #join(link: Link): void {
     const { client, target } = link;
     this.#links.add(link);
-    this.#forward(client, target, () => link.silentToTarget);
+    this.#forward(client, target, (bytes) => this.#stopsAt(bytes, link) || link.silentToTarget);
     this.#forward(target, client, () => link.silentToClient);
     client.once('close', () => {
       if (!link.silentToTarget) target.destroy();
@@ -193,9 +199,24 @@ class TcpProxy implements FaultProxy {
     else target.pause();
   }
 
-  #forward(from: Socket, to: Socket, isSilent: () => boolean): void {
+  stopBefore(text: string): Promise<void> {
+    return new Promise((reached) => {
+      this.#stop = { text, reached };
+    });
+  }
+
+  #stopsAt(bytes: Buffer | undefined, link: Link): boolean {
+    if (!bytes || !this.#stop || !bytes.includes(this.#stop.text)) return false;
+    link.silentToTarget = true;
+    link.silentToClient = true;
+    this.#stop.reached();
+    this.#stop = undefined;
+    return true;
+  }
+
+  #forward(from: Socket, to: Socket, isSilent: (bytes?: Buffer) => boolean): void {
     from.on('data', (bytes) => {
-      if (isSilent() || to.destroyed) return;
+      if (isSilent(bytes) || to.destroyed) return;
       if (!to.write(bytes)) from.pause();
     });
     from.on('end', () => {

@@ -39,12 +39,21 @@ export interface KeyUse {
   tenant: string | undefined;
 }
 
+export interface WantedJob {
+  type: JobType;
+  input: unknown;
+  /** As they were asked for. */
+  options: JobOptions;
+  /** A job that is delayed lives for longer, and its key with it. */
+  delayMs: number;
+}
+
 export interface Claims {
   /**
    * Claims a job for a key, or finds who did.
    * @throws SpillwayError `idempotency_key_reused` where the key stands for something else.
    */
-  job(use: KeyUse, wanted: { type: JobType; input: unknown; options: JobOptions }, now: number): Promise<Claim>;
+  job(use: KeyUse, wanted: WantedJob, now: number): Promise<Claim>;
   /** The same for a batch, by its whole body. */
   batch(use: KeyUse, body: unknown, now: number): Promise<BatchClaim>;
 }
@@ -74,10 +83,9 @@ export function createClaims(setup: {
   }
 
   return {
-    async job(use, { type, input, options }, now) {
+    async job(use, { type, input, options, delayMs }, now) {
       const means = meaningOf(['job', type.type, input, options]);
-      // A job that is delayed lives for longer, and its key with it.
-      const seconds = keptS + Math.ceil((options.delayMs ?? 0) / 1000);
+      const seconds = keptS + Math.ceil(delayMs / 1000);
       return { ...(await claim(digestOf(use), means, newId(type.queue, now), seconds)), keptS: seconds };
     },
     async batch(use, body, now) {

@@ -113,7 +113,7 @@ export function createProducer(setup: {
   return {
     newBatch: () => newId('batch', now()),
     submitFlow: (tree, labels) =>
-      withRedis(redis, () => addFlow({ redis, prefix, newId, toStored: storedOptions }, tree, labels, now())),
+      withRedis(redis, () => addFlow({ redis, prefix, newId, toStored: memberOptions }, tree, labels, now())),
     submit: (submission) => withRedis(redis, () => submit(line, submission, now())),
     claimBatch: (use, body) => withRedis(redis, () => claims.batch(use, body, now())),
     cancel,
@@ -127,11 +127,13 @@ export function createProducer(setup: {
 }
 
 async function submit(line: Line, submission: Submission, now: number): Promise<SubmittedJob> {
-  const { type, input = {}, options = {}, batch, tenant } = submission;
-  const claim = submission.idempotencyKey === undefined ? submission.claim : await claimJob(line, submission, now);
+  const { type, input = {}, batch, tenant } = submission;
+  const { stored, dedupe } = storedOptions(submission);
+  const claim =
+    submission.idempotencyKey === undefined ? submission.claim : await claimJob(line, submission, { stored, now });
   const origin = claim ? originOf(claim) : { id: line.newId(type.queue, now), queue: type.queue, timestamp: now };
-  const stored = storedOptions(type, options, { batch, tenant });
-  const stands = await store(line, submission, { ...origin, stored, data: JSON.stringify(input), claim });
+  const addition = { ...origin, type: type.type, data: JSON.stringify(input), stored, claim, dedupe };
+  const stands = await store(line, addition);
   const accepted: Job = {
     id: origin.id,
     type: type.type,
@@ -156,22 +158,13 @@ function originOf({ id }: Claim): Pick<Addition, 'id' | 'queue' | 'timestamp'> {
   return { id, queue: queueOf(id) ?? '', timestamp: timeOf(id) };
 }
 
-/** Resolves with the id of the job that stands, which is another one only by dedupe. Completes the stored options by that. */
-async function store(
-  line: Line,
-  { type, options, tenant }: Submission,
-  job: Omit<Addition, 'type' | 'labels' | 'dedupe'>,
-): Promise<string> {
-  const { id, queue, stored, timestamp, claim } = job;
+/** Resolves with the id of the job that stands, which is another one only by dedupe. */
+async function store(line: Line, job: Omit<Addition, 'labels'>): Promise<string> {
+  const { id, queue, type, data, stored, timestamp, claim, dedupe } = job;
   const labelled = labelsOf(stored);
   const labels = labelled && JSON.stringify(labelled);
-  const wanted = options?.dedupe ?? type.defaults.dedupe;
-  const dedupe = wanted && readDedupe(wanted, { type: type.type, tenant, delayMs: stored.delay });
-  if (dedupe) Object.assign(stored, dedupe.stored);
-  if (stored.delay || stored.priority || dedupe)
-    return addToLine(line, { ...job, type: type.type, labels, dedupe: dedupe?.by });
-  const plain = { id, type: type.type, input: job.data, options: JSON.stringify(stored), timestamp, labels };
-  await line.intake.store(queue, plain, claim);
+  if (stored.delay || stored.priority || dedupe) return addToLine(line, { ...job, labels });
+  await line.intake.store(queue, { id, type, input: data, options: JSON.stringify(stored), timestamp, labels }, claim);
   return id;
 }
 
@@ -187,9 +180,9 @@ interface Line {
 function claimJob(
   { claims }: Line,
   { type, input = {}, options = {}, tenant, idempotencyKey: key = '' }: Submission,
-  now: number,
+  { stored, now }: { stored: JobsOptions; now: number },
 ): Promise<Claim> {
-  return claims.job({ key, tenant }, { type, input, options }, now);
+  return claims.job({ key, tenant }, { type, input, options, delayMs: stored.delay ?? 0 }, now);
 }
 
 /** The job that a submit found instead of making one. Where it is gone, what it was accepted with is all that is known. */
@@ -207,13 +200,18 @@ async function asItStands(
   };
 }
 
-/** What is stored with the job, and nothing that is a default: a million waiting jobs pay for every byte. */
-function storedOptions(
-  type: JobType,
-  options: JobOptions,
-  { batch, tenant }: Pick<Submission, 'batch' | 'tenant'>,
-): JobsOptions & StoredOptions {
-  const { attempts = 1, backoff, priority = 0, timeoutMs, ttlMs, tags, delayMs = 0 } = { ...type.defaults, ...options };
+/**
+ * What is stored with the job, and nothing that is a default: a million waiting jobs pay for every byte.
+ * @throws SpillwayError `invalid_request` for dedupe options that do not go together
+ */
+function storedOptions({
+  type,
+  options,
+  batch,
+  tenant,
+}: Omit<Submission, 'input'>): Pick<Addition, 'stored' | 'dedupe'> {
+  const asked = { ...type.defaults, ...options };
+  const { attempts = 1, backoff, priority = 0, timeoutMs, ttlMs, tags, delayMs = 0 } = asked;
   const stored: JobsOptions & StoredOptions = {};
   if (attempts > 1) {
     stored.attempts = attempts;
@@ -227,7 +225,15 @@ function storedOptions(
   if (tags?.length) stored.tags = tags;
   if (batch) stored.batch = batch;
   if (tenant) stored.tenant = tenant;
-  return stored;
+  if (!asked.dedupe) return { stored, dedupe: undefined };
+  const { by, stored: kept } = readDedupe(asked.dedupe, { type: type.type, tenant, delayMs });
+  return { stored: Object.assign(stored, kept), dedupe: by };
+}
+
+/** @throws SpillwayError `invalid_request` for `dedupe`: a job in whose place another stands cannot be waited for. */
+function memberOptions(type: JobType, options: JobOptions, labels: Pick<Submission, 'batch' | 'tenant'>) {
+  if (!options.dedupe) return storedOptions({ type, options, ...labels }).stored;
+  throw new SpillwayError('invalid_request', `expected no dedupe in the jobs of a flow, got it for ${type.type}`);
 }
 
 function storedBackoff({ type, delayMs, jitter, maxDelayMs }: NonNullable<JobOptions['backoff']>): StoredBackoff {
