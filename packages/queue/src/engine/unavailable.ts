@@ -26,7 +26,10 @@ const PASSING = [
  */
 export async function withRedis<T>(redis: Redis, command: () => Promise<T>): Promise<T> {
   if (redis.status !== 'ready')
-    throw new SpillwayError('unavailable', `expected a connection to Redis, got status ${redis.status}; ${NOTHING_DONE}`);
+    throw new SpillwayError(
+      'unavailable',
+      `expected a connection to Redis, got status ${redis.status}; ${NOTHING_DONE}`,
+    );
   const silence = silenceOf(redis);
   if (silence.isSilent)
     throw new SpillwayError('unavailable', `expected Redis to answer, and it says nothing; ${NOTHING_DONE}`);
