@@ -87,7 +87,7 @@ export class Services {
  * @param {string} app
  * @param {NodeJS.ProcessEnv} env
  */
-export function stopTimeoutOf(app, env) {
+function stopTimeoutOf(app, env) {
   const patienceMs = { worker: env.WORKER_STOP_MS, status: env.SPILLWAY_STATUS_STOP_MS }[app];
   const set = Number(patienceMs || 10_000);
   return (Number.isFinite(set) ? set : 0) + CLOSING_MS;

@@ -75,41 +75,44 @@ function readiness({ api }: Stage) {
   return call<{ ready: boolean; checks: { redis: string } }>(api.url, 'GET', '/readyz');
 }
 
-test.each(Object.keys(FAULTS))('while Redis %s every route that needs it says so, and works again after', async (name) => {
-  await using server = await startRedis();
-  await using sandbox = await openSandbox(server.url);
-  await using proxy = await openProxy([server.url]);
-  await createRegistry({ redis: await sandbox.connect(), prefix: sandbox.prefix }).publish([TYPE]);
-  await using api = await startService('api', {
-    REDIS_URL: proxy.url.replace('http:', 'redis:'),
-    SPILLWAY_PREFIX: sandbox.prefix,
-    SPILLWAY_PORT: '0',
-  });
-  const { body } = await call<Job>(api.url, 'POST', '/v1/jobs', BODY);
-  const stage = { server, proxy, api, id: body.id };
-  const fault = FAULTS[name] as Fault;
-  await until('api to be ready', async () => (await readiness(stage)).status === 200);
+test.each(Object.keys(FAULTS))(
+  'while Redis %s every route that needs it says so, and works again after',
+  async (name) => {
+    await using server = await startRedis();
+    await using sandbox = await openSandbox(server.url);
+    await using proxy = await openProxy([server.url]);
+    await createRegistry({ redis: await sandbox.connect(), prefix: sandbox.prefix }).publish([TYPE]);
+    await using api = await startService('api', {
+      REDIS_URL: proxy.url.replace('http:', 'redis:'),
+      SPILLWAY_PREFIX: sandbox.prefix,
+      SPILLWAY_PORT: '0',
+    });
+    const id = await until('a job', async () => (await call<Job>(api.url, 'POST', '/v1/jobs', BODY)).body.id);
+    const stage = { server, proxy, api, id };
+    const fault = FAULTS[name] as Fault;
+    await until('api to be ready', async () => (await readiness(stage)).status === 200);
 
-  await fault.begin(stage);
-  const replies = await Promise.all(
-    requests(stage.id).map(async ([method, path, sent]) => {
-      const reply = await call<{ code: string; detail: string }>(api.url, method, path, sent);
-      return { request: `${method} ${path}`, ...reply };
-    }),
-  );
-  const during = await readiness(stage);
-  await fault.end?.(stage);
-  for (const { request, status, headers, body: problem } of replies) {
-    expect({ request, status, code: problem.code }).toEqual({ request, status: 503, code: 'unavailable' });
-    expect(headers.get('retry-after')).toBe('1');
-  }
+    await fault.begin(stage);
+    const replies = await Promise.all(
+      requests(stage.id).map(async ([method, path, sent]) => {
+        const reply = await call<{ code: string; detail: string }>(api.url, method, path, sent);
+        return { request: `${method} ${path}`, ...reply };
+      }),
+    );
+    const during = await readiness(stage);
+    await fault.end?.(stage);
+    for (const { request, status, headers, body: problem } of replies) {
+      expect({ request, status, code: problem.code }).toEqual({ request, status: 503, code: 'unavailable' });
+      expect(headers.get('retry-after')).toBe('1');
+    }
 
-  // A connection that died is replaced meanwhile, and the new one is good.
-  if (fault.end) expect(during.status).toBe(503);
-  await until('api to be ready', async () => (await readiness(stage)).status === 200);
-  await until('jobs to be taken', async () => (await call(api.url, 'POST', '/v1/jobs', BODY)).status === 202);
-  expect(await api.stop()).toEqual({ code: 0, signal: null });
-});
+    // A connection that died is replaced meanwhile, and the new one is good.
+    if (fault.end) expect(during.status).toBe(503);
+    await until('api to be ready', async () => (await readiness(stage)).status === 200);
+    await until('jobs to be taken', async () => (await call(api.url, 'POST', '/v1/jobs', BODY)).status === 202);
+    expect(await api.stop()).toEqual({ code: 0, signal: null });
+  },
+);
 
 test.each(['is killed', 'hangs'])('api stops in time while Redis %s', async (name) => {
   await using server = await startRedis();
