@@ -131,7 +131,7 @@ test('api refuses to start with a Redis that may lose jobs where SPILLWAY_PRODUC
   await (await server.connect()).config('SET', 'maxmemory-policy', 'allkeys-lru');
   const env = { REDIS_URL: server.url, SPILLWAY_PORT: '0' };
   await expect(startService('api', { ...env, SPILLWAY_PRODUCTION: 'true' })).rejects.toThrow(
-    /ended with 2[^]*REDIS_URL: expected maxmemory-policy noeviction, got allkeys-lru/,
+    /ended with 2[\s\S]*REDIS_URL: expected maxmemory-policy noeviction, got allkeys-lru/,
   );
   await using api = await startService('api', env);
   expect(api.output()).toContain('expected maxmemory-policy noeviction, got allkeys-lru');

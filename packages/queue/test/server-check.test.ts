@@ -59,6 +59,6 @@ test('a server that comes later is looked at then, and warned of', async () => {
   await server.start();
   const admin = await server.connect();
   await admin.config('SET', 'maxmemory-policy', 'allkeys-lfu');
-  await admin.client('KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+  await admin.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
   expect(await warned).toContain('allkeys-lfu');
 });
