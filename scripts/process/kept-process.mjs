@@ -39,13 +39,20 @@ export class KeptProcess {
     else onDeath();
   }
 
-  /** Ends it, by force after 15 s. Nothing starts it again. Does nothing the second time. */
+  /** Ends it, by force after the time that its plan names. Nothing starts it again. Does nothing the second time. */
   async stop() {
     this.#stopping.abort();
     if (!this.#child) return;
-    const outcome = await stopProcess(this.#child);
+    const { name, stopTimeoutMs = STOP_TIMEOUT_MS } = this.#plan;
+    const outcome = await stopProcess(this.#child, stopTimeoutMs);
     this.#child = undefined;
-    if (outcome === 'killed') say(`${this.#plan.name} did not stop within ${STOP_TIMEOUT_MS / 1000} s: killed`);
+    if (outcome === 'killed') say(`${name} did not stop within ${stopTimeoutMs / 1000} s: killed`);
+  }
+
+  /** Asks it to stop, or once more: services cut their stop short then. Nothing starts it again. Waits for nothing. */
+  hurry() {
+    this.#stopping.abort();
+    if (this.#child && isRunning(this.#child)) this.#child.kill('SIGTERM');
   }
 
   /** Ends it at once. */

@@ -9,6 +9,7 @@ import { killGroup } from './stop.mjs';
  * @property {() => ChildProcess} launch in a process group of its own (`detached`), so that Ctrl-C in the terminal does not reach it
  * @property {(child: ChildProcess, signal: AbortSignal) => Promise<void>} untilReady rejects at once when the signal aborts
  * @property {number} readyTimeoutMs
+ * @property {number} [stopTimeoutMs] how long it may take to stop before it is killed; 15 s where it does not say
  * @property {() => string} [explain] what may tell why it did not start
  */
 

@@ -2,16 +2,17 @@ import { once } from 'node:events';
 
 /** @typedef {import('node:child_process').ChildProcess} ChildProcess */
 
-/** Long enough for a graceful stop with work in hand. */
+/** Long enough for a graceful stop of what has not said otherwise. */
 export const STOP_TIMEOUT_MS = 15_000;
 
 /**
  * Ends a child that leads its own process group: asks it, waits, and when it is gone (or too slow) ends what it may have left in its group.
  * Does nothing for one that has ended.
  * @param {ChildProcess} child
+ * @param {number} [timeoutMs]
  * @returns {Promise<'ended' | 'killed'>}
  */
-export async function stopProcess(child) {
+export async function stopProcess(child, timeoutMs = STOP_TIMEOUT_MS) {
   let outcome = /** @type {'ended' | 'killed'} */ ('ended');
   if (isRunning(child)) {
     const gone = once(child, 'exit');
@@ -19,7 +20,7 @@ export async function stopProcess(child) {
     const timer = setTimeout(() => {
       outcome = 'killed';
       killGroup(child);
-    }, STOP_TIMEOUT_MS);
+    }, timeoutMs);
     await gone;
     clearTimeout(timer);
   }

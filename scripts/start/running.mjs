@@ -1,5 +1,5 @@
 /** What can be stopped in order, or ended at once. */
-/** @typedef {{ stop: () => Promise<void>, kill: () => void }} Stoppable */
+/** @typedef {{ stop: () => Promise<void>, kill: () => void, hurry?: () => void }} Stoppable */
 
 /** What one start has brought up so far, to be taken down in reverse order however it ends. */
 export class Running {
@@ -22,6 +22,11 @@ export class Running {
       await part.stop();
       this.#parts.pop();
     }
+  }
+
+  /** Cuts a stop short that is under way; parts that cannot hurry are quick, or come after those that can. */
+  hurry() {
+    for (const part of this.#parts) part.hurry?.();
   }
 
   kill() {

@@ -9,6 +9,8 @@ import { projectFolder } from '../setup/project.mjs';
 /** @typedef {import('node:child_process').ChildProcess} ChildProcess */
 
 const READY_TIMEOUT_MS = 60_000;
+/** What handing back and closing may take beyond the time that a service gives its work; the services' own margins are less. */
+const CLOSING_MS = 8_000;
 
 /**
  * @typedef {object} ServicesOptions
@@ -48,6 +50,11 @@ export class Services {
     for (const group of this.#groups) await Promise.all(group.map((service) => service.stop()));
   }
 
+  /** Workers hand back at once what they run, and the others end. */
+  hurry() {
+    for (const service of this.#groups.flat()) service.hurry();
+  }
+
   kill() {
     for (const service of this.#groups.flat()) service.kill();
   }
@@ -62,6 +69,7 @@ export class Services {
     const plan = {
       name,
       readyTimeoutMs: READY_TIMEOUT_MS,
+      stopTimeoutMs: stopTimeoutOf(app, env),
       launch: () => {
         const child = fork(script, [], { env, execArgv: [], detached: true, stdio: ['ignore', 'pipe', 'pipe', 'ipc'] });
         printOutput(name, child);
@@ -72,6 +80,17 @@ export class Services {
     };
     return new KeptProcess(plan, onGiveUp);
   }
+}
+
+/**
+ * As long as the service itself takes at most, by its settings.
+ * @param {string} app
+ * @param {NodeJS.ProcessEnv} env
+ */
+function stopTimeoutOf(app, env) {
+  const patienceMs = { worker: env.WORKER_STOP_MS, status: env.SPILLWAY_STATUS_STOP_MS }[app];
+  const set = Number(patienceMs || 10_000);
+  return (Number.isFinite(set) ? set : 0) + CLOSING_MS;
 }
 
 /**

@@ -22,6 +22,8 @@ import { Services } from './services.mjs';
 /** @typedef {import('./options.mjs').StartOptions} StartOptions */
 
 const LAST_LINES_MS = 200;
+/** What a stop may still take once somebody is not willing to wait: workers hand back within 2 s, then Redis saves. */
+const HURRY_MS = 5_000;
 
 /**
  * What the steps of one start share.
@@ -42,10 +44,18 @@ const LAST_LINES_MS = 200;
 export async function start(argv) {
   const running = new Running();
   const kill = () => running.kill();
+  const end = () => {
+    kill();
+    process.exit(1);
+  };
+  let isHurrying = false;
   const stop = stopSignal({
     onSecond: () => {
-      kill();
-      process.exit(1);
+      if (isHurrying) end();
+      isHurrying = true;
+      say('cutting it short …');
+      running.hurry();
+      setTimeout(end, HURRY_MS).unref();
     },
   });
   process.once('exit', kill); // whatever goes wrong here, nothing is left behind

@@ -1,12 +1,13 @@
 import { SCOPES } from '@spillway/contracts';
 import { openFileStore } from '@spillway/files';
-import { closeRedis, connectRedis, redisCheck } from '@spillway/queue/connection';
+import { checkServer, closeRedis, connectRedis, redisCheck } from '@spillway/queue/connection';
 import { createFeed } from '@spillway/queue/feed';
 import { createProducer } from '@spillway/queue/producer';
 import { createReader } from '@spillway/queue/reader';
 import { createRegistry } from '@spillway/queue/registry';
 import { openTokenRecords } from '@spillway/queue/tokens';
 import {
+  ConfigError,
   checkBind,
   checkReadiness,
   createTokens,
@@ -19,6 +20,9 @@ import { buildApp } from './app.ts';
 import { createCatalogue } from './catalogue.ts';
 import { createMetrics } from './metrics.ts';
 import { createEndListener, createWaitForEnd } from './wait-for-end.ts';
+
+/** A service that serves starts without Redis, and says so in `/readyz`; what it finds later it warns of. */
+const SERVER_CHECK_MS = 1000;
 
 await runService('api', start);
 
@@ -60,7 +64,11 @@ async function start({ config, logger }: ServiceSetup): Promise<RunningService> 
       readiness: () => checkReadiness({ redis: redisCheck(redis) }),
     },
   });
-  await tokenRecords.looked;
+  const [refusals] = await Promise.all([
+    checkServer(redis, { isStrict: config.production, waitMs: SERVER_CHECK_MS, warn: (text) => logger.warn(text) }),
+    tokenRecords.looked,
+  ]);
+  if (refusals.length > 0) throw new ConfigError(refusals.map((reason) => `REDIS_URL: ${reason}`));
   const url = await app.listen({ host: config.host, port: config.port });
   return {
     url,

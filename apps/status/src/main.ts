@@ -1,11 +1,12 @@
 import { SCOPES } from '@spillway/contracts';
 import { createCancel } from '@spillway/queue/cancel';
-import { closeRedis, connectRedis, redisCheck } from '@spillway/queue/connection';
+import { checkServer, closeRedis, connectRedis, redisCheck } from '@spillway/queue/connection';
 import { createFeed } from '@spillway/queue/feed';
 import { createReader } from '@spillway/queue/reader';
 import { createRegistry as createWorkerRegistry } from '@spillway/queue/registry';
 import { openTokenRecords } from '@spillway/queue/tokens';
 import {
+  ConfigError,
   checkBind,
   checkReadiness,
   createTokens,
@@ -22,6 +23,9 @@ import { queueSnapshots } from './snapshot-queue.ts';
 
 /** What stopping may take beyond the wait for the clients: the goodbye to those that stay, and the connections to Redis. */
 const STOP_MARGIN_MS = 3000;
+
+/** A service that serves starts without Redis, and says so in `/readyz`; what it finds later it warns of. */
+const SERVER_CHECK_MS = 1000;
 
 await runService('status', start, { stopMs: (config) => config.statusStopMs + STOP_MARGIN_MS });
 
@@ -56,7 +60,11 @@ async function start({ config, logger }: ServiceSetup): Promise<RunningService> 
     readiness: () => checkReadiness({ redis: redisCheck(redis) }),
     logger,
   });
-  await tokenRecords.looked;
+  const [refusals] = await Promise.all([
+    checkServer(redis, { isStrict: config.production, waitMs: SERVER_CHECK_MS, warn: (text) => logger.warn(text) }),
+    tokenRecords.looked,
+  ]);
+  if (refusals.length > 0) throw new ConfigError(refusals.map((reason) => `REDIS_URL: ${reason}`));
   const url = await server.listen(config.statusPort, config.host);
   return {
     url,

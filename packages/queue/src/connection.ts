@@ -69,3 +69,4 @@ export async function closeRedis(redis: Redis): Promise<void> {
 
 export type { Redis } from 'ioredis';
 export { settledWithin } from './engine/settled-within.ts';
+export { checkServer } from './server-check.ts';

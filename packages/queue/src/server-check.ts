@@ -1,4 +1,5 @@
 import { type Redis, ReplyError } from 'ioredis';
+import { settledWithin } from './engine/settled-within.ts';
 import { isPassing } from './engine/unavailable.ts';
 
 /** What is wrong with a Redis, in words for the person who runs it. */
@@ -10,6 +11,40 @@ export interface ServerFinding {
 
 /** The first with everything that the scripts and streams use. */
 const OLDEST_VERSION = [6, 2] as const;
+
+export interface ServerCheck {
+  /** What may lose jobs is refused, and not only warned of. */
+  isStrict: boolean;
+  /** How long to wait for Redis; the check is made up for when it comes later. */
+  waitMs: number;
+  warn: (message: string) => void;
+}
+
+/**
+ * Looks at the server as a service starts, and again after every reconnect, because then it may be another one. Resolves
+ * with the reasons not to start with it, none where it may or where it is not there yet; everything else is warned of, and
+ * so is everything that a later look finds: a service that runs goes on.
+ */
+export async function checkServer(redis: Redis, { isStrict, waitMs, warn }: ServerCheck): Promise<string[]> {
+  const refusals: string[] = [];
+  let isStarting = true;
+  const look = async () => {
+    for (const { kind, message } of await examineServer(redis)) {
+      const isRefused = kind === 'unusable' || (kind === 'unsafe' && isStrict);
+      if (isRefused && isStarting) refusals.push(message);
+      else warn(message);
+    }
+  };
+  const first = new Promise<void>((resolve) => {
+    // That Redis has gone again is for the connection to say.
+    const go = () => void look().then(resolve, resolve);
+    redis.on('ready', go);
+    if (redis.status === 'ready') go();
+  });
+  await settledWithin(first, waitMs);
+  isStarting = false;
+  return refusals;
+}
 
 /**
  * Asks Redis for its version and for the settings by which it may lose accepted jobs. A server that forbids the questions,
@@ -77,6 +112,6 @@ function settingOf(reply: unknown): string | undefined {
 }
 
 function forbidden(error: unknown): undefined {
-  if (error instanceof ReplyError && !isPassing(error)) return undefined;
+  if (error instanceof ReplyError && !isPassing(error as Error)) return undefined;
   throw error;
 }

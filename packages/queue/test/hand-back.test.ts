@@ -111,7 +111,7 @@ test('a job with a priority that is handed back goes before its equals, and wake
   const keys = queueKeys(prefix, 'work');
   await redis.del(keys.marker);
   await first.stop(0);
-  expect(await redis.zrange(keys.prioritized, 0, 0)).toEqual([id]);
+  expect(await redis.zrange(keys.prioritized, '0', '0')).toEqual([id]);
   expect(await redis.exists(keys.marker)).toBe(1);
 });
 

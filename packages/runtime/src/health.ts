@@ -42,19 +42,18 @@ const BEAT_MS = 1000;
  * check can look at its age: a process that hangs lets it grow old. Returns the stop, which leaves the file.
  */
 export function beat(file: string, check: HealthCheck): () => void {
-  let beating: Promise<unknown> | undefined;
+  let isBeating = false;
   const show = async () =>
     (await outcome(check)) === 'ok' ? writeFile(file, `${Date.now()}\n`) : rm(file, { force: true });
-  const next = () => {
+  const next = async () => {
     // One at a time: of two that overlap the older one could have the last word.
-    beating ??= show()
-      // An unwritable file shows as its growing age, which is what the check looks at.
-      .catch(() => undefined)
-      .finally(() => {
-        beating = undefined;
-      });
+    if (isBeating) return;
+    isBeating = true;
+    // An unwritable file shows as its growing age, which is what the check looks at.
+    await show().catch(() => undefined);
+    isBeating = false;
   };
-  next();
+  void next();
   const timer = setInterval(next, BEAT_MS);
   return () => clearInterval(timer);
 }

@@ -105,6 +105,12 @@ export const SETTINGS = {
     describe: 'First part of every Redis key; two stacks on one Redis need two.',
     fallback: 'spillway',
   }),
+  production: flag({
+    env: 'SPILLWAY_PRODUCTION',
+    describe:
+      'Refuses to start with a Redis that may lose accepted jobs (it evicts, or persists nothing), which is otherwise a warning.',
+    fallback: false,
+  }),
   host: text({
     env: 'SPILLWAY_HOST',
     describe: 'Address to bind. Anything but loopback needs keys.',
@@ -273,7 +279,7 @@ export const SETTINGS = {
   }),
   healthFile: optionalText({
     env: 'SPILLWAY_HEALTH_FILE',
-    describe: 'File that a worker touches every 5 s while Redis answers.',
+    describe: 'File that a worker touches every second while Redis answers, and removes while it does not.',
     fallback: undefined,
     shown: '',
   }),

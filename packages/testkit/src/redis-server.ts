@@ -14,6 +14,9 @@ export interface RedisServer extends AsyncDisposable {
   readonly url: string;
   /** A connection that is closed at the end. Resolves once it is ready. */
   connect(role?: ConnectionRole): Promise<Redis>;
+  /** Stops it where it is: connections stay, and nothing is answered until `resume`. */
+  pause(): void;
+  resume(): void;
   /** Ends it with SIGKILL; resolves once it is gone. What it had written to its append-only file is kept. */
   kill(): Promise<void>;
   /** Takes the last bytes of the append-only file away, as a power cut would. To be called between `kill` and `start`. */
@@ -64,6 +67,14 @@ class SpawnedRedis implements RedisServer {
     this.#connections.push(redis);
     await untilReady(redis);
     return redis;
+  }
+
+  pause(): void {
+    this.#child?.kill('SIGSTOP');
+  }
+
+  resume(): void {
+    this.#child?.kill('SIGCONT');
   }
 
   async kill(): Promise<void> {

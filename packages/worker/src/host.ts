@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
 import type { WorkerInfo } from '@spillway/contracts';
 import type { FileStore } from '@spillway/files';
-import { closeRedis, connectRedis, redisCheck, settledWithin } from '@spillway/queue/connection';
+import { checkServer, closeRedis, connectRedis, redisCheck, settledWithin } from '@spillway/queue/connection';
 import { type Consumer, createConsumer, makeWorkerId } from '@spillway/queue/consumer';
 import { BEAT_MS, createRegistry } from '@spillway/queue/registry';
 import { beat, type Config, ConfigError, type Logger, VERSION } from '@spillway/runtime';
@@ -35,13 +35,16 @@ export interface HostSetup {
   stopping?: AbortSignal;
 }
 
+/** Practically for ever: as long as a timer can run. */
+const LONGEST_WAIT_MS = 2_147_483_647;
 /** What a worker's last words may take where Redis has gone. */
 const LEAVE_MS = 500;
 
 /**
  * Publishes the job types and takes jobs of their queues. Resolves once it takes jobs; waits for Redis as long as that
  * takes, because a worker has nothing better to do.
- * @throws TypeError for a schema that cannot be used, the reason of `stopping`, ConfigError where WORKER_QUEUES names a queue that no type is on.
+ * @throws TypeError for a schema that cannot be used, the reason of `stopping`, ConfigError where
+ * WORKER_QUEUES names a queue that no type is on, and for a Redis that must not be used.
  */
 export async function startWorker(host: HostSetup): Promise<WorkerHost> {
   const { jobs, files, config, logger, leaseMs, stopping: stopped } = host;
@@ -50,6 +53,15 @@ export async function startWorker(host: HostSetup): Promise<WorkerHost> {
   const queues = chooseQueues([...loaded.values()], config);
   const onError = (err: Error) => logger.warn({ err }, 'trouble with Redis');
   const redis = connectRedis(config.redisUrl, 'worker', id, onError);
+  const refusals = await checkServer(redis, {
+    isStrict: config.production,
+    waitMs: LONGEST_WAIT_MS,
+    warn: (text) => logger.warn(text),
+  });
+  if (refusals.length > 0) {
+    await closeRedis(redis);
+    throw new ConfigError(refusals.map((reason) => `REDIS_URL: ${reason}`));
+  }
   const registry = createRegistry({ redis, prefix: config.prefix });
   await registry.publish([...loaded.values()].map(({ published }) => published));
 
