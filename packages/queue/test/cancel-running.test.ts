@@ -43,32 +43,35 @@ function aborted({ signal }: Lease): Promise<Error> {
 
 const failed: Outcome = { kind: 'failed', error: { code: 'handler_failed', message: 'stopped' }, retry: true };
 
-test('a handler is told who cancels and why; when it then fails the job is cancelled, whatever attempts are left', async () => {
-  await using sandbox = await openSandbox();
-  const told = gate<Error>();
-  const { end } = await cancelRunning(
-    sandbox,
-    async (lease) => {
-      told.open(await aborted(lease));
-      return failed;
-    },
-    { options: { attempts: 5 } },
-  );
-  const reason = await told.opened;
-  expect(reason).toBeInstanceOf(CancelledError);
-  expect(reason).toMatchObject({
-    name: 'CancelledError',
-    message: 'cancelled by ann: a mistake',
-    by: 'ann',
-    reason: 'a mistake',
-  });
-  expect(await end()).toMatchObject({
-    state: 'cancelled',
-    attempt: 1,
-    error: CANCELLED,
-    cancel: { by: 'ann', reason: 'a mistake' },
-  });
-});
+test.each([1, 5])(
+  'a handler is told who cancels and why; when it then fails its job of %i attempts is cancelled',
+  async (attempts) => {
+    await using sandbox = await openSandbox();
+    const told = gate<Error>();
+    const { end } = await cancelRunning(
+      sandbox,
+      async (lease) => {
+        told.open(await aborted(lease));
+        return failed;
+      },
+      { options: { attempts } },
+    );
+    const reason = await told.opened;
+    expect(reason).toBeInstanceOf(CancelledError);
+    expect(reason).toMatchObject({
+      name: 'CancelledError',
+      message: 'cancelled by ann: a mistake',
+      by: 'ann',
+      reason: 'a mistake',
+    });
+    expect(await end()).toMatchObject({
+      state: 'cancelled',
+      attempt: 1,
+      error: CANCELLED,
+      cancel: { by: 'ann', reason: 'a mistake' },
+    });
+  },
+);
 
 test('a handler that finishes its work in spite of the cancel has completed it', async () => {
   await using sandbox = await openSandbox();
