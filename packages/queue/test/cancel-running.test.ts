@@ -208,15 +208,18 @@ test('a job whose lease has run out is ended at once, and the check for lost wor
   expect(await standIn(redis, prefix, id)).toEqual(['failed']);
 });
 
-test('a stopping worker ends a cancelled job as cancelled instead of handing it back', async () => {
-  await using sandbox = await openSandbox();
-  const { consumer, lease, end } = await cancelRunning(sandbox, () => new Promise(() => undefined), {
-    setup: { cancelGraceMs: () => 60_000 },
-  });
-  await aborted(lease);
-  await consumer.stop(0);
-  expect(await end()).toMatchObject({ state: 'cancelled' });
-});
+test.each(['seen', 'not seen'])(
+  'a stopping worker that has %s the mark ends the job as cancelled instead of handing it back',
+  async (how) => {
+    await using sandbox = await openSandbox();
+    const { consumer, lease, end } = await cancelRunning(sandbox, () => new Promise(() => undefined), {
+      setup: { cancelGraceMs: () => 60_000 },
+    });
+    if (how === 'seen') await aborted(lease);
+    await consumer.stop(0);
+    expect(await end()).toMatchObject({ state: 'cancelled' });
+  },
+);
 
 test('jobs that nobody cancels are not looked at one by one', async () => {
   await using sandbox = await openSandbox();

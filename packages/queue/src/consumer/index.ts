@@ -108,6 +108,12 @@ export function createConsumer(setup: ConsumerSetup): Consumer {
     return mark ? cancelled(mark) : setup.run(lease);
   }
 
+  /** Hands a job back, but for one with a mark that was not seen yet: in the line it would wait for somebody to see it. */
+  async function release(job: EngineJob<unknown, unknown, string>, token?: string): Promise<unknown> {
+    const mark = await cancellations.markOf(job.id ?? '');
+    return mark ? settle(cancelled(mark)) : handBack(job, token);
+  }
+
   // Two parameters only: for a third one the engine would make an abort signal for every job.
   async function processJob(job: EngineJob<unknown, unknown, string>, token?: string): Promise<unknown> {
     if (handingBack) return handBack(job, token);
@@ -124,7 +130,7 @@ export function createConsumer(setup: ConsumerSetup): Consumer {
       const outcome = await Promise.race([lease.attempt > 1 ? runAgain(lease) : setup.run(lease), lease.givenUp]);
       lease.reports.close();
       await lease.reports.flush();
-      return outcome === 'handed back' ? await handBack(job, token) : settle(lease.ending(outcome));
+      return outcome === 'handed back' ? await release(job, token) : settle(lease.ending(outcome));
     } finally {
       lease.end();
       if (running.get(lease.id) === lease) running.delete(lease.id);
