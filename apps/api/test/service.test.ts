@@ -147,6 +147,10 @@ test('the contract is OpenAPI 3.1 and names every route, and the reference page 
     '/v1/types/{type}',
     '/v1/workers',
   ]);
+  expect(body.paths).toMatchObject({
+    '/v1/jobs': { post: { requestBody: { required: true } } },
+    '/v1/jobs/{id}/cancel': { post: { requestBody: { required: false } } },
+  });
   const page = await get<string>('/docs/');
   expect(page.status).toBe(200);
   expect(page.body).not.toMatch(/(?:src|href)="https?:/);

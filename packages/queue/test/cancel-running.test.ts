@@ -43,32 +43,35 @@ function aborted({ signal }: Lease): Promise<Error> {
 
 const failed: Outcome = { kind: 'failed', error: { code: 'handler_failed', message: 'stopped' }, retry: true };
 
-test('a handler is told who cancels and why; when it then fails the job is cancelled, whatever attempts are left', async () => {
-  await using sandbox = await openSandbox();
-  const told = gate<Error>();
-  const { end } = await cancelRunning(
-    sandbox,
-    async (lease) => {
-      told.open(await aborted(lease));
-      return failed;
-    },
-    { options: { attempts: 5 } },
-  );
-  const reason = await told.opened;
-  expect(reason).toBeInstanceOf(CancelledError);
-  expect(reason).toMatchObject({
-    name: 'CancelledError',
-    message: 'cancelled by ann: a mistake',
-    by: 'ann',
-    reason: 'a mistake',
-  });
-  expect(await end()).toMatchObject({
-    state: 'cancelled',
-    attempt: 1,
-    error: CANCELLED,
-    cancel: { by: 'ann', reason: 'a mistake' },
-  });
-});
+test.each([1, 5])(
+  'a handler is told who cancels and why; when it then fails its job of %i attempts is cancelled',
+  async (attempts) => {
+    await using sandbox = await openSandbox();
+    const told = gate<Error>();
+    const { end } = await cancelRunning(
+      sandbox,
+      async (lease) => {
+        told.open(await aborted(lease));
+        return failed;
+      },
+      { options: { attempts } },
+    );
+    const reason = await told.opened;
+    expect(reason).toBeInstanceOf(CancelledError);
+    expect(reason).toMatchObject({
+      name: 'CancelledError',
+      message: 'cancelled by ann: a mistake',
+      by: 'ann',
+      reason: 'a mistake',
+    });
+    expect(await end()).toMatchObject({
+      state: 'cancelled',
+      attempt: 1,
+      error: CANCELLED,
+      cancel: { by: 'ann', reason: 'a mistake' },
+    });
+  },
+);
 
 test('a handler that finishes its work in spite of the cancel has completed it', async () => {
   await using sandbox = await openSandbox();
@@ -205,15 +208,18 @@ test('a job whose lease has run out is ended at once, and the check for lost wor
   expect(await standIn(redis, prefix, id)).toEqual(['failed']);
 });
 
-test('a stopping worker ends a cancelled job as cancelled instead of handing it back', async () => {
-  await using sandbox = await openSandbox();
-  const { consumer, lease, end } = await cancelRunning(sandbox, () => new Promise(() => undefined), {
-    setup: { cancelGraceMs: () => 60_000 },
-  });
-  await aborted(lease);
-  await consumer.stop(0);
-  expect(await end()).toMatchObject({ state: 'cancelled' });
-});
+test.each(['seen', 'not seen'])(
+  'a stopping worker that has %s the mark ends the job as cancelled instead of handing it back',
+  async (how) => {
+    await using sandbox = await openSandbox();
+    const { consumer, lease, end } = await cancelRunning(sandbox, () => new Promise(() => undefined), {
+      setup: { cancelGraceMs: () => 60_000 },
+    });
+    if (how === 'seen') await aborted(lease);
+    await consumer.stop(0);
+    expect(await end()).toMatchObject({ state: 'cancelled' });
+  },
+);
 
 test('jobs that nobody cancels are not looked at one by one', async () => {
   await using sandbox = await openSandbox();

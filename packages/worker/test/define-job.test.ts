@@ -34,6 +34,8 @@ describe('a definition', () => {
     ['run', undefined, 'test.work: expected run to be a function, got undefined'],
     ['run', {}, 'test.work: expected run to be a function, got object'],
     ['concurrency', 0, 'test.work: expected concurrency to be a whole number from 1 on, got 0'],
+    ['cancelGraceMs', -1, 'test.work: expected cancelGraceMs to be a whole number from 0 to 600000, got -1'],
+    ['cancelGraceMs', 600_001, 'test.work: expected cancelGraceMs to be a whole number from 0 to 600000, got 600001'],
     ['concurrency', 1.5, 'test.work: expected concurrency to be a whole number from 1 on, got 1.5'],
   ])('with %s %j is refused', (field, value, message) => {
     const wrong = { ...GOOD, [field]: value } as typeof GOOD;

@@ -83,7 +83,24 @@ export async function registerOpenApi(app: App): Promise<void> {
       },
       security: [{ key: [] }, {}],
     },
+    transformObject: (document) => {
+      if ('openapiObject' in document) markOptionalBodies(document.openapiObject);
+      return 'openapiObject' in document ? document.openapiObject : document.swaggerObject;
+    },
     refResolver: { buildLocalReference: (json) => String(json.$id) },
   });
   app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger());
+}
+
+interface Described {
+  paths?: Record<string, object | undefined>;
+}
+
+/** The plugin calls every body required; one that may be `null` to Fastify may be left out. */
+function markOptionalBodies({ paths = {} }: Described): void {
+  for (const operation of Object.values(paths).flatMap((path) => Object.values(path ?? {}) as unknown[])) {
+    const { requestBody } = operation as { requestBody?: { required?: boolean; content?: Record<string, unknown> } };
+    const json = requestBody?.content?.['application/json'] as { schema?: { anyOf?: { type?: string }[] } } | undefined;
+    if (requestBody && json?.schema?.anyOf?.some(({ type }) => type === 'null')) requestBody.required = false;
+  }
 }

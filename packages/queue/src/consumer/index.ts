@@ -120,11 +120,17 @@ export function createConsumer(setup: ConsumerSetup): Consumer {
     return mark ? cancelled(mark) : setup.run(lease);
   }
 
+  /** Hands a job back, but for one with a mark that was not seen yet: in the line it would wait for somebody to see it. */
+  async function release(job: EngineJob<unknown, unknown, string>, token?: string): Promise<unknown> {
+    const mark = await cancellations.markOf(job.id ?? '');
+    return mark ? settle(cancelled(mark)) : handBack(job, token);
+  }
+
   // Two parameters only: for a third one the engine would make an abort signal for every job.
   async function processJob(job: EngineJob<unknown, unknown, string>, token?: string): Promise<unknown> {
     if (stopping.hasBegun) return handBack(job, token);
     const expired = expiryOf(job, Date.now());
-    if (expired) return settle(expired);
+    if (expired && (await redis.hexists(keys.job(job.id ?? ''), 'hb')) === 0) return settle(expired);
     // The engine would keep the stacks of all attempts.
     job.opts.stackTraceLimit = STACKS_KEPT;
     const held = { id: job.id ?? '', token: token ?? '', attempt: job.attemptsStarted };
@@ -139,7 +145,7 @@ export function createConsumer(setup: ConsumerSetup): Consumer {
       const outcome = await Promise.race([lease.attempt > 1 ? runAgain(lease) : setup.run(lease), lease.givenUp]);
       lease.reports.close();
       await lease.reports.flush();
-      if (outcome === 'handed back') return await handBack(job, token);
+      if (outcome === 'handed back') return await release(job, token);
       const ending = lease.ending(outcome);
       if (!mayRepeat(ending, job)) return settle(ending);
       // A cancel that came too late to be seen in the attempt must not wait for the next one.
@@ -155,8 +161,6 @@ export function createConsumer(setup: ConsumerSetup): Consumer {
     const { events, active, wait, prioritized, stalled, meta, marker } = keys;
     const lines = [events, active, wait, prioritized, stalled, meta, marker];
     await handBackJob(redis, lines, [keys.base, EVENTS_KEPT, id, token]).catch(reportOthers(onError));
-    // A cancel that its worker had no time left for.
-    cancellations.endMarked(id);
     throw new WaitingError();
   }
 
