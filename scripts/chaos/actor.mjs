@@ -48,13 +48,13 @@ export class Actor {
     }
   }
 
-  /** Ends it as a crash would; resolves once it is gone. */
-  async kill() {
+  /** Ends it, as a crash would unless told otherwise; resolves once it is gone. @param {NodeJS.Signals} [signal] */
+  async kill(signal = 'SIGKILL') {
     const child = this.#child;
     if (!child || !isRunning(child)) return;
     this.#asked.add(child);
     const gone = once(child, 'exit');
-    child.kill('SIGKILL');
+    child.kill(signal);
     await gone;
   }
 

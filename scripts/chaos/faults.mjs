@@ -10,6 +10,7 @@ import { say } from '../say.mjs';
 /** @type {Record<import('./plan.mjs').FaultKind, (fault: Fault, cast: Cast) => Promise<void>>} */
 const MAKE = {
   'worker-kill': crash,
+  'worker-stop': deploy,
   'api-kill': crash,
   'status-kill': crash,
   'redis-kill': crashRedis,
@@ -44,6 +45,14 @@ export async function makeFaults(plan, cast, stop) {
 async function crash({ target, forMs }, cast) {
   const actor = actorOf(cast, target);
   await actor.kill();
+  await sleep(forMs);
+  await actor.start();
+}
+
+/** Asks it to end in order, as a deploy does. @param {Fault} fault @param {Cast} cast */
+async function deploy({ target, forMs }, cast) {
+  const actor = actorOf(cast, target);
+  await actor.kill('SIGTERM');
   await sleep(forMs);
   await actor.start();
 }

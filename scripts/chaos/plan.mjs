@@ -9,12 +9,13 @@ import { between, pick, seededRandom, shuffled } from './random.mjs';
  */
 export const FAULT_KINDS = /** @type {const} */ ({
   'worker-kill': { role: 'worker', forMs: [300, 2000] },
+  'worker-stop': { role: 'worker', forMs: [0, 1000] },
   'api-kill': { role: 'api', forMs: [300, 2000] },
   'status-kill': { role: 'status', forMs: [300, 2000] },
   'redis-kill': { role: 'redis', forMs: [100, 2000] },
   cut: { role: 'line', forMs: [0, 1500] },
   'half-open': { role: 'line', forMs: [0, 0] },
-  'worker-freeze': { role: 'worker', forMs: [12_000, 16_000] },
+  'worker-freeze': { role: 'worker', forMs: [14_000, 20_000] },
   'redis-freeze': { role: 'redis', forMs: [1000, 3000] },
 });
 
