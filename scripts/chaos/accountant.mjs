@@ -38,7 +38,7 @@ export const PROMISES = [
 
 /**
  * @param {History} history
- * @returns {{ counts: Record<'accepted' | 'completed' | 'failed' | 'cancelled' | 'watched' | 'repeatedEffects', number>, broken: Record<string, Finding[]>, recovery: Recovery }}
+ * @returns {{ counts: Record<'accepted' | 'completed' | 'failed' | 'cancelled' | 'watched' | 'zombies' | 'repeatedEffects', number>, broken: Record<string, Finding[]>, recovery: Recovery }}
  */
 export function judge(history) {
   const states = [...new Set(history.accepted.map(({ id }) => id))].map((id) => history.jobs.get(id)?.state);
@@ -50,6 +50,7 @@ export function judge(history) {
       failed: count('failed'),
       cancelled: count('cancelled'),
       watched: history.watched.length,
+      zombies: countZombies(history),
       repeatedEffects: countRepeatedEffects(history),
     },
     broken: Object.fromEntries(PROMISES.map(({ key, find }) => [key, find(history)])),
@@ -168,6 +169,18 @@ function findMissedEnds({ watched, jobs }) {
 function countRepeatedEffects({ marks }) {
   const effects = marks.filter(({ phase }) => phase === 'effect').map(({ job }) => job);
   return effects.length - new Set(effects).size;
+}
+
+/** Runs that went on after another one of their job had begun: how often there was something to be fenced off. @param {History} history */
+function countZombies({ marks }) {
+  /** Who began last. @type {Map<string, string>} */
+  const latest = new Map();
+  const zombies = new Set();
+  for (const { job, run, phase } of marks) {
+    if (phase === 'start') latest.set(job, run);
+    else if (latest.get(job) !== run) zombies.add(run);
+  }
+  return zombies.size;
 }
 
 /** @typedef {{ jobs: number, p50Ms: number | undefined, p99Ms: number | undefined, maxMs: number | undefined }} Recovery */

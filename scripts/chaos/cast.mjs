@@ -6,6 +6,7 @@ import { freePort } from '../process/port.mjs';
 import { lastLines } from '../process/run.mjs';
 import { findRedisProgram } from '../redis/find-program.mjs';
 import { planRedis } from '../redis/server.mjs';
+import { Problem } from '../say.mjs';
 import { projectFolder } from '../setup/project.mjs';
 import { Actor } from './actor.mjs';
 import { untilReady } from './ready.mjs';
@@ -56,6 +57,8 @@ export async function openCast({ folder, workers, running, stop }) {
   };
 
   const program = await findRedisProgram(stop);
+  if (program.keepsOwnData)
+    throw new Problem(`Expected a Redis that can be killed as a process of this machine, got ${program.title}.`);
   const redis = await planRedis(program, { folder: path.join(folder, 'redis'), durable: true });
   await add(redis.plan).start();
 

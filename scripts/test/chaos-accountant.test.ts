@@ -119,6 +119,12 @@ test('effects outside of Redis that were made twice are counted, and break no pr
   expect(brokenIn(change)).toEqual({});
 });
 
+test('a handler that goes on after the next one has begun is counted as a zombie', () => {
+  const marks = [...twoRuns, mark('1.1', 'effect', 20)];
+  expect(judge(historyWith({ marks, trails: trail(end) })).counts).toMatchObject({ zombies: 1, repeatedEffects: 1 });
+  expect(judge(historyWith({ marks: twoRuns, trails: trail(end) })).counts.zombies).toBe(0);
+});
+
 const kinds = Object.keys(FAULT_KINDS) as FaultKind[];
 const targets = {
   worker: ['worker 1', 'worker 2', 'worker 3'],
