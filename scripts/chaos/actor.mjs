@@ -16,6 +16,8 @@ export class Actor {
   /** @type {(how: string) => void} */ #onDeath;
   /** @type {ChildProcess | undefined} */ #child;
   /** Ends that were asked for. @type {WeakSet<ChildProcess>} */ #asked = new WeakSet();
+  #isReady = false;
+  #isFrozen = false;
   #over = false;
 
   /**
@@ -33,6 +35,11 @@ export class Actor {
 
   get pid() {
     return this.#child?.pid ?? 0;
+  }
+
+  /** Whether it can be expected to work. */
+  get isUp() {
+    return this.#isReady && !this.#isFrozen && this.#child !== undefined && isRunning(this.#child);
   }
 
   /** Resolves once it is ready; tries again where it ends before. */
@@ -59,10 +66,12 @@ export class Actor {
   }
 
   freeze() {
+    this.#isFrozen = true;
     this.#child?.kill('SIGSTOP');
   }
 
   thaw() {
+    this.#isFrozen = false;
     this.#child?.kill('SIGCONT');
   }
 
@@ -86,11 +95,13 @@ export class Actor {
   /** @param {ChildProcess} launched */
   #take(launched) {
     this.#child = launched;
+    this.#isReady = false;
     if (this.#over) this.end();
   }
 
   /** @param {ChildProcess} child that is ready */
   #attend(child) {
+    this.#isReady = true;
     const died = () => {
       if (this.#asked.has(child)) return;
       this.#onDeath(`${this.name} ended by itself (${endOf(child)})`);
