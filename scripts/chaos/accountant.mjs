@@ -31,7 +31,7 @@ export const PROMISES = [
   { key: 'zombieWrites', title: 'zombie writes visible', find: findZombieWrites },
   { key: 'duplicates', title: 'duplicate jobs', find: findDuplicates },
   { key: 'endsWithoutEffect', title: 'completed without effect', find: findEndsWithoutEffect },
-  { key: 'wronglyFailed', title: 'failed without reason', find: findWronglyFailed },
+  { key: 'unasked', title: 'failed or cancelled unasked', find: findUnasked },
   { key: 'brokenCancels', title: 'cancelled, but ended otherwise', find: findBrokenCancels },
   { key: 'missedEnds', title: 'watchers that missed an end', find: findMissedEnds },
 ];
@@ -135,17 +135,17 @@ function findEndsWithoutEffect({ jobs, marks }) {
   );
 }
 
-/** Failed, though its handler never said so often enough, and its workers were not lost again and again. @param {History} history */
-function findWronglyFailed({ accepted, jobs, marks }) {
+/** Failed, though its handler would not and its workers were not lost again and again; or cancelled by nobody. @param {History} history */
+function findUnasked({ accepted, jobs, marks }) {
   const starts = new Map();
   for (const { job, phase } of marks) if (phase === 'start') starts.set(job, (starts.get(job) ?? 0) + 1);
-  const seen = new Set();
-  return accepted.flatMap(({ id, kind }) => {
-    const { state, error } = jobs.get(id) ?? {};
-    if (state !== 'failed' || kind === 'failing' || seen.has(id)) return [];
-    seen.add(id);
-    if (error?.code === 'lost_worker' && starts.get(id) > STARTS_BEFORE_LOST) return [];
-    return [{ job: id, what: `${kind}: ${JSON.stringify(error)} after ${starts.get(id) ?? 0} starts` }];
+  const kinds = new Map(accepted.map(({ id, kind }) => [id, kind]));
+  return [...kinds].flatMap(([job, kind]) => {
+    const { state, error } = jobs.get(job) ?? {};
+    if (state === 'cancelled' && !kind.startsWith('cancel')) return [{ job, what: `${kind}: cancelled` }];
+    if (state !== 'failed' || kind === 'failing') return [];
+    if (error?.code === 'lost_worker' && starts.get(job) > STARTS_BEFORE_LOST) return [];
+    return [{ job, what: `${kind}: ${JSON.stringify(error)} after ${starts.get(job) ?? 0} starts` }];
   });
 }
 

@@ -38,7 +38,9 @@ export async function makeFaults(plan, cast, stop) {
       await sleep(Math.max(0, startedAt + fault.atMs - Date.now()), undefined, { signal: stop });
       while (!canBeTaken(fault.target, cast)) await sleep(LOOK_MS, undefined, { signal: stop });
       const made = { ...fault, at: Date.now(), pid: cast.actors.get(fault.target)?.pid ?? 0 };
-      say(`${(fault.atMs / 1000).toFixed(1).padStart(6)} s  ${fault.kind} ${fault.target}, ${fault.forMs} ms`);
+      say(
+        `${((made.at - startedAt) / 1000).toFixed(1).padStart(6)} s  ${fault.kind} ${fault.target}, ${fault.forMs} ms`,
+      );
       await MAKE[fault.kind](fault, cast);
       return made;
     }),

@@ -90,7 +90,12 @@ test.each<[string, Partial<History>, Record<string, number>]>([
   [
     'a job that failed though its handler would not is found',
     { jobs: new Map([[JOB, { state: 'failed' }]]), trails: trail({ end: 'failed' }), watched: [] },
-    { wronglyFailed: 1 },
+    { unasked: 1 },
+  ],
+  [
+    'a job that was cancelled though nobody asked for it is found',
+    { jobs: new Map([[JOB, { state: 'cancelled' }]]), trails: trail({ end: 'failed' }), watched: [] },
+    { unasked: 1 },
   ],
   [
     'a cancel that was confirmed and did not hold is found',
