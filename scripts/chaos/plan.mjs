@@ -3,8 +3,8 @@ import { between, pick, seededRandom, shuffled } from './random.mjs';
 /** @typedef {'worker' | 'api' | 'status' | 'redis' | 'line'} Role */
 
 /**
- * What can break: whom it hits, and for how many milliseconds. A worker is frozen for longer than its lease of 10 s, so
- * that its jobs are elsewhere when it goes on. A line that was silenced stays so: those at its ends have to notice.
+ * What can break: whom it hits, and for how many milliseconds. A worker is frozen for longer than a lease and
+ * its check take, so that its jobs are elsewhere when it goes on. A line that was silenced stays so: those at its ends have to notice.
  * @satisfies {Record<string, { role: Role, forMs: readonly [number, number] }>}
  */
 export const FAULT_KINDS = /** @type {const} */ ({
