@@ -31,14 +31,14 @@ export const PROMISES = [
   { key: 'zombieWrites', title: 'zombie writes visible', find: findZombieWrites },
   { key: 'duplicates', title: 'duplicate jobs', find: findDuplicates },
   { key: 'endsWithoutEffect', title: 'completed without effect', find: findEndsWithoutEffect },
-  { key: 'wronglyFailed', title: 'failed without reason', find: findWronglyFailed },
+  { key: 'unasked', title: 'failed or cancelled unasked', find: findUnasked },
   { key: 'brokenCancels', title: 'cancelled, but ended otherwise', find: findBrokenCancels },
   { key: 'missedEnds', title: 'watchers that missed an end', find: findMissedEnds },
 ];
 
 /**
  * @param {History} history
- * @returns {{ counts: Record<'accepted' | 'completed' | 'failed' | 'cancelled' | 'watched' | 'repeatedEffects', number>, broken: Record<string, Finding[]>, recovery: Recovery }}
+ * @returns {{ counts: Record<'accepted' | 'completed' | 'failed' | 'cancelled' | 'watched' | 'zombies' | 'repeatedEffects', number>, broken: Record<string, Finding[]>, recovery: Recovery }}
  */
 export function judge(history) {
   const states = [...new Set(history.accepted.map(({ id }) => id))].map((id) => history.jobs.get(id)?.state);
@@ -50,6 +50,7 @@ export function judge(history) {
       failed: count('failed'),
       cancelled: count('cancelled'),
       watched: history.watched.length,
+      zombies: countZombies(history),
       repeatedEffects: countRepeatedEffects(history),
     },
     broken: Object.fromEntries(PROMISES.map(({ key, find }) => [key, find(history)])),
@@ -134,17 +135,17 @@ function findEndsWithoutEffect({ jobs, marks }) {
   );
 }
 
-/** Failed, though its handler never said so often enough, and its workers were not lost again and again. @param {History} history */
-function findWronglyFailed({ accepted, jobs, marks }) {
+/** Failed, though its handler would not and its workers were not lost again and again; or cancelled by nobody. @param {History} history */
+function findUnasked({ accepted, jobs, marks }) {
   const starts = new Map();
   for (const { job, phase } of marks) if (phase === 'start') starts.set(job, (starts.get(job) ?? 0) + 1);
-  const seen = new Set();
-  return accepted.flatMap(({ id, kind }) => {
-    const { state, error } = jobs.get(id) ?? {};
-    if (state !== 'failed' || kind === 'failing' || seen.has(id)) return [];
-    seen.add(id);
-    if (error?.code === 'lost_worker' && starts.get(id) > STARTS_BEFORE_LOST) return [];
-    return [{ job: id, what: `${kind}: ${JSON.stringify(error)} after ${starts.get(id) ?? 0} starts` }];
+  const kinds = new Map(accepted.map(({ id, kind }) => [id, kind]));
+  return [...kinds].flatMap(([job, kind]) => {
+    const { state, error } = jobs.get(job) ?? {};
+    if (state === 'cancelled' && !kind.startsWith('cancel')) return [{ job, what: `${kind}: cancelled` }];
+    if (state !== 'failed' || kind === 'failing') return [];
+    if (error?.code === 'lost_worker' && starts.get(job) > STARTS_BEFORE_LOST) return [];
+    return [{ job, what: `${kind}: ${JSON.stringify(error)} after ${starts.get(job) ?? 0} starts` }];
   });
 }
 
@@ -168,6 +169,18 @@ function findMissedEnds({ watched, jobs }) {
 function countRepeatedEffects({ marks }) {
   const effects = marks.filter(({ phase }) => phase === 'effect').map(({ job }) => job);
   return effects.length - new Set(effects).size;
+}
+
+/** Runs that went on after another one of their job had begun: how often there was something to be fenced off. @param {History} history */
+function countZombies({ marks }) {
+  /** Who began last. @type {Map<string, string>} */
+  const latest = new Map();
+  const zombies = new Set();
+  for (const { job, run, phase } of marks) {
+    if (phase === 'start') latest.set(job, run);
+    else if (latest.get(job) !== run) zombies.add(run);
+  }
+  return zombies.size;
 }
 
 /** @typedef {{ jobs: number, p50Ms: number | undefined, p99Ms: number | undefined, maxMs: number | undefined }} Recovery */

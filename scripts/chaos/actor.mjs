@@ -16,6 +16,8 @@ export class Actor {
   /** @type {(how: string) => void} */ #onDeath;
   /** @type {ChildProcess | undefined} */ #child;
   /** Ends that were asked for. @type {WeakSet<ChildProcess>} */ #asked = new WeakSet();
+  #isReady = false;
+  #isFrozen = false;
   #over = false;
 
   /**
@@ -35,6 +37,11 @@ export class Actor {
     return this.#child?.pid ?? 0;
   }
 
+  /** Whether it can be expected to work. */
+  get isUp() {
+    return this.#isReady && !this.#isFrozen && this.#child !== undefined && isRunning(this.#child);
+  }
+
   /** Resolves once it is ready; tries again where it ends before. */
   async start() {
     for (let left = STARTS; !this.#over; left--) {
@@ -48,21 +55,23 @@ export class Actor {
     }
   }
 
-  /** Ends it as a crash would; resolves once it is gone. */
-  async kill() {
+  /** Ends it, as a crash would unless told otherwise; resolves once it is gone. @param {NodeJS.Signals} [signal] */
+  async kill(signal = 'SIGKILL') {
     const child = this.#child;
     if (!child || !isRunning(child)) return;
     this.#asked.add(child);
     const gone = once(child, 'exit');
-    child.kill('SIGKILL');
+    child.kill(signal);
     await gone;
   }
 
   freeze() {
+    this.#isFrozen = true;
     this.#child?.kill('SIGSTOP');
   }
 
   thaw() {
+    this.#isFrozen = false;
     this.#child?.kill('SIGCONT');
   }
 
@@ -86,11 +95,13 @@ export class Actor {
   /** @param {ChildProcess} launched */
   #take(launched) {
     this.#child = launched;
+    this.#isReady = false;
     if (this.#over) this.end();
   }
 
   /** @param {ChildProcess} child that is ready */
   #attend(child) {
+    this.#isReady = true;
     const died = () => {
       if (this.#asked.has(child)) return;
       this.#onDeath(`${this.name} ended by itself (${endOf(child)})`);

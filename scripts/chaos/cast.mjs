@@ -6,6 +6,7 @@ import { freePort } from '../process/port.mjs';
 import { lastLines } from '../process/run.mjs';
 import { findRedisProgram } from '../redis/find-program.mjs';
 import { planRedis } from '../redis/server.mjs';
+import { Problem } from '../say.mjs';
 import { projectFolder } from '../setup/project.mjs';
 import { Actor } from './actor.mjs';
 import { untilReady } from './ready.mjs';
@@ -23,13 +24,14 @@ const JOBS_FOLDER = path.join(import.meta.dirname, 'jobs');
  * @property {string} redisUrl past all lines, for those who judge
  * @property {string} url where clients find an api, whichever lives
  * @property {Map<string, Actor>} actors by name
- * @property {Map<string, Line>} lines by name: one from each service to Redis, one to the apis, one to the statuses
+ * @property {Map<string, Line>} lines by name: from the first service of each kind to Redis, to the apis, to the statuses.
+ *   The others reach Redis without: what passes a line costs a core that is to be measured
  * @property {string[]} deaths of processes that nobody killed
  * @property {() => Record<Role, string[]>} targets
  */
 
 /**
- * Starts two apis, two statuses, the workers and their Redis, each reachable through a line that can be broken.
+ * Starts two apis, two statuses, the workers and their Redis, and lays lines between them that can be broken.
  * @param {{ folder: string, workers: number, running: import('../start/running.mjs').Running, stop: AbortSignal }} setup
  *   `running` takes what has to be ended
  * @returns {Promise<Cast>}
@@ -56,6 +58,8 @@ export async function openCast({ folder, workers, running, stop }) {
   };
 
   const program = await findRedisProgram(stop);
+  if (program.keepsOwnData)
+    throw new Problem(`Expected a Redis that can be killed as a process of this machine, got ${program.title}.`);
   const redis = await planRedis(program, { folder: path.join(folder, 'redis'), durable: true });
   await add(redis.plan).start();
 
@@ -64,7 +68,7 @@ export async function openCast({ folder, workers, running, stop }) {
   const url = await lay('clients to api', [api1, api2]);
   const live = await lay('api to status', [status1, status2]);
   const service = async (/** @type {string} */ name, /** @type {string} */ app, /** @type {object} */ more) => {
-    const line = await lay(`${name} to redis`, [redis.url]);
+    const line = name.endsWith('1') ? await lay(`${name} to redis`, [redis.url]) : redis.url;
     const env = { ...sharedEnv(folder), REDIS_URL: line.replace('http:', 'redis:'), ...more };
     return add(servicePlan(name, app, folder, env));
   };

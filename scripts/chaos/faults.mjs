@@ -10,6 +10,7 @@ import { say } from '../say.mjs';
 /** @type {Record<import('./plan.mjs').FaultKind, (fault: Fault, cast: Cast) => Promise<void>>} */
 const MAKE = {
   'worker-kill': crash,
+  'worker-stop': deploy,
   'api-kill': crash,
   'status-kill': crash,
   'redis-kill': crashRedis,
@@ -19,8 +20,11 @@ const MAKE = {
   'redis-freeze': freeze,
 };
 
+const LOOK_MS = 100;
+
 /**
- * Makes every fault at its time, and mends it. A fault does not wait for the one before.
+ * Makes every fault at its time, and mends it. A fault does not wait for the one before, but a process is only taken away
+ * where it stands and one of its kind is left: how soon work goes on says nothing where nobody is there to do it.
  * @param {Fault[]} plan
  * @param {Cast} cast
  * @param {AbortSignal} stop
@@ -32,18 +36,38 @@ export async function makeFaults(plan, cast, stop) {
   return Promise.all(
     plan.map(async (fault) => {
       await sleep(Math.max(0, startedAt + fault.atMs - Date.now()), undefined, { signal: stop });
+      while (!canBeTaken(fault.target, cast)) await sleep(LOOK_MS, undefined, { signal: stop });
       const made = { ...fault, at: Date.now(), pid: cast.actors.get(fault.target)?.pid ?? 0 };
-      say(`${(fault.atMs / 1000).toFixed(1).padStart(6)} s  ${fault.kind} ${fault.target}, ${fault.forMs} ms`);
+      say(
+        `${((made.at - startedAt) / 1000).toFixed(1).padStart(6)} s  ${fault.kind} ${fault.target}, ${fault.forMs} ms`,
+      );
       await MAKE[fault.kind](fault, cast);
       return made;
     }),
   );
 }
 
+/** Lines can always be broken. @param {string} target @param {Cast} cast */
+function canBeTaken(target, { actors }) {
+  const actor = actors.get(target);
+  if (!actor) return true;
+  const role = target.split(' ')[0];
+  const others = [...actors.values()].filter(({ name }) => name !== target && name.split(' ')[0] === role);
+  return actor.isUp && (others.length === 0 || others.some(({ isUp }) => isUp));
+}
+
 /** @param {Fault} fault @param {Cast} cast */
 async function crash({ target, forMs }, cast) {
   const actor = actorOf(cast, target);
   await actor.kill();
+  await sleep(forMs);
+  await actor.start();
+}
+
+/** Asks it to end in order, as a deploy does. @param {Fault} fault @param {Cast} cast */
+async function deploy({ target, forMs }, cast) {
+  const actor = actorOf(cast, target);
+  await actor.kill('SIGTERM');
   await sleep(forMs);
   await actor.start();
 }

@@ -3,18 +3,19 @@ import { between, pick, seededRandom, shuffled } from './random.mjs';
 /** @typedef {'worker' | 'api' | 'status' | 'redis' | 'line'} Role */
 
 /**
- * What can break: whom it hits, and for how many milliseconds. A worker is frozen for longer than its lease of 10 s, so
- * that its jobs are elsewhere when it goes on. A line that was silenced stays so: those at its ends have to notice.
+ * What can break: whom it hits, and for how many milliseconds. A worker is frozen for longer than a lease and
+ * its check take, so that its jobs are elsewhere when it goes on. A line that was silenced stays so: those at its ends have to notice.
  * @satisfies {Record<string, { role: Role, forMs: readonly [number, number] }>}
  */
 export const FAULT_KINDS = /** @type {const} */ ({
   'worker-kill': { role: 'worker', forMs: [300, 2000] },
+  'worker-stop': { role: 'worker', forMs: [0, 1000] },
   'api-kill': { role: 'api', forMs: [300, 2000] },
   'status-kill': { role: 'status', forMs: [300, 2000] },
   'redis-kill': { role: 'redis', forMs: [100, 2000] },
   cut: { role: 'line', forMs: [0, 1500] },
   'half-open': { role: 'line', forMs: [0, 0] },
-  'worker-freeze': { role: 'worker', forMs: [12_000, 16_000] },
+  'worker-freeze': { role: 'worker', forMs: [14_000, 20_000] },
   'redis-freeze': { role: 'redis', forMs: [1000, 3000] },
 });
 

@@ -48,6 +48,7 @@ function toTable(report) {
       `${seconds(recovery.p50Ms)} / ${seconds(recovery.p99Ms)} / ${seconds(recovery.maxMs)}`,
     ],
     ['  jobs that lost a killed worker', recovery.jobs],
+    ['zombies that went on', counts.zombies],
     ['effects made more than once', counts.repeatedEffects],
     ['requests sent again', stats.retried],
     ['submits given up', refusals.length],

@@ -90,7 +90,12 @@ test.each<[string, Partial<History>, Record<string, number>]>([
   [
     'a job that failed though its handler would not is found',
     { jobs: new Map([[JOB, { state: 'failed' }]]), trails: trail({ end: 'failed' }), watched: [] },
-    { wronglyFailed: 1 },
+    { unasked: 1 },
+  ],
+  [
+    'a job that was cancelled though nobody asked for it is found',
+    { jobs: new Map([[JOB, { state: 'cancelled' }]]), trails: trail({ end: 'failed' }), watched: [] },
+    { unasked: 1 },
   ],
   [
     'a cancel that was confirmed and did not hold is found',
@@ -117,6 +122,12 @@ test('effects outside of Redis that were made twice are counted, and break no pr
   const change = { marks, trails: trail({ chunk: '1.1' }, { chunk: '2.1' }, end) };
   expect(judge(historyWith(change)).counts.repeatedEffects).toBe(1);
   expect(brokenIn(change)).toEqual({});
+});
+
+test('a handler that goes on after the next one has begun is counted as a zombie', () => {
+  const marks = [...twoRuns, mark('1.1', 'effect', 20)];
+  expect(judge(historyWith({ marks, trails: trail(end) })).counts).toMatchObject({ zombies: 1, repeatedEffects: 1 });
+  expect(judge(historyWith({ marks: twoRuns, trails: trail(end) })).counts.zombies).toBe(0);
 });
 
 const kinds = Object.keys(FAULT_KINDS) as FaultKind[];

@@ -80,7 +80,12 @@ async function submit({ key, kind, jobs }, { url, withKeys, watchEvery }, note, 
   const isBatch = jobs.length > 1;
   const { status, body, retried } = await callUntilAnswered(`${url}/v1/${isBatch ? 'batches' : 'jobs'}`, {
     method: 'POST',
-    headers: { 'content-type': 'application/json', ...(withKeys && { 'idempotency-key': key }) },
+    headers: {
+      'content-type': 'application/json',
+      ...(withKeys && { 'idempotency-key': key }),
+      // As backends do that hand no job to a browser.
+      ...(kind === 'plain' && { prefer: 'return=minimal' }),
+    },
     body: JSON.stringify(isBatch ? jobs : jobs[0]),
   });
   stats.retried += retried;
