@@ -33,7 +33,10 @@ function look(): void {
 
 /** Says who blocks the loop while it is blocked, as far as that can be told. */
 async function accuse(found: Blocked): Promise<void> {
+  const { beat } = state;
   const { frames, running } = await lookAtMainThread();
+  // Whoever was stopped after the loop had turned again is innocent.
+  if (Atomics.load(setup.beats, 0) !== beat) return;
   const types = typesOnStack(frames, setup.types);
   const suspects: RunningHere[] = running.filter(({ type }) => types.length === 0 || types.includes(type));
   const [type, ...others] = new Set(suspects.map((suspect) => suspect.type));
