@@ -250,6 +250,20 @@ export const WorkerInfo = Type.Object(
     types: Type.Array(Type.String()),
     concurrency: Type.Record(Type.String(), Type.Integer(), { description: 'jobs at once, by queue' }),
     running: Type.Integer({ description: 'jobs that it runs at the moment' }),
+    blocked: Type.Optional(
+      Type.Object(
+        {
+          times: Type.Integer(),
+          latest: Type.Object({
+            type: Type.Optional(Type.String({ description: 'whose handler did it, where that could be told' })),
+            jobs: Type.Array(Type.String(), { description: 'those that may have done it' }),
+            ms: Type.Integer(),
+            at: Type.String({ format: 'date-time', description: 'when it began' }),
+          }),
+        },
+        { description: 'when handlers kept its event loop from turning, so that it could not renew leases' },
+      ),
+    ),
     startedAt: Type.String({ format: 'date-time' }),
     seenAt: Type.String({ format: 'date-time' }),
     version: Type.String(),

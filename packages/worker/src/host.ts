@@ -2,9 +2,10 @@ import { hostname } from 'node:os';
 import type { WorkerInfo } from '@spillway/contracts';
 import type { FileStore } from '@spillway/files';
 import { checkServer, closeRedis, connectRedis, redisCheck, settledWithin } from '@spillway/queue/connection';
-import { type Consumer, createConsumer, makeWorkerId } from '@spillway/queue/consumer';
+import { type Consumer, createConsumer, type Lease, makeWorkerId } from '@spillway/queue/consumer';
 import { BEAT_MS, createRegistry } from '@spillway/queue/registry';
 import { beat, type Config, ConfigError, type Logger, VERSION } from '@spillway/runtime';
+import { type LoopWatch, type RunningHere, watchLoop } from './blocked-loop/watch.ts';
 import type { DefinedJob } from './define-job.ts';
 import { createIsolates } from './isolate/pool.ts';
 import { type LoadedJob, loadJob } from './job-type.ts';
@@ -65,9 +66,11 @@ export async function startWorker(host: HostSetup): Promise<WorkerHost> {
   const registry = createRegistry({ redis, prefix: config.prefix });
   await registry.publish([...loaded.values()].map(({ published }) => published));
 
-  const isolates = createIsolates({ config, files: files.config, concurrency: queues });
   stopped?.throwIfAborted();
 
+  const isolates = createIsolates({ config, files: files.config, concurrency: queues });
+  const running = new Set<Lease>();
+  const watch = watchLoop({ types: typesHere(loaded), running: () => onThisLoop(running, loaded), config, logger });
   const setup = { jobs: loaded, files, logger, resultLimitBytes: config.resultLimitBytes, isolates };
   const consumers = [...queues].map(([queue, concurrency]) =>
     createConsumer({
@@ -76,14 +79,22 @@ export async function startWorker(host: HostSetup): Promise<WorkerHost> {
       prefix: config.prefix,
       workerId: id,
       concurrency,
-      run: (lease) => runJob(lease, setup),
       cancelGraceMs: (type) => loaded.get(type)?.cancelGraceMs ?? config.cancelGraceMs,
+      async run(lease) {
+        running.add(lease);
+        const outcome = await runJob(lease, setup);
+        running.delete(lease);
+        return outcome;
+      },
       onError,
       ...(leaseMs && { leaseMs }),
     }),
   );
   await Promise.all(consumers.map((consumer) => consumer.ready()));
-  const stopBeating = await startBeating(() => registry.beat(describeWorker(id, queues, loaded, consumers)), onError);
+  const stopBeating = await startBeating(
+    () => registry.beat(describeWorker(id, queues, loaded, consumers, watch)),
+    onError,
+  );
   const stopHealth = config.healthFile ? beat(config.healthFile, redisCheck(redis)) : () => undefined;
   logger.info({ workerId: id, queues: Object.fromEntries(queues), types: [...loaded.keys()] }, 'taking jobs');
 
@@ -92,7 +103,7 @@ export async function startWorker(host: HostSetup): Promise<WorkerHost> {
     stopBeating();
     stopHealth();
     await Promise.all(consumers.map((consumer) => consumer.stop(config.workerStopMs)));
-    await isolates.stop();
+    await Promise.all([isolates.stop(), watch.stop()]);
     if (redis.status === 'ready') await settledWithin(registry.leave(id), LEAVE_MS);
     await closeRedis(redis);
   };
@@ -142,6 +153,7 @@ function describeWorker(
   queues: ReadonlyMap<string, number>,
   loaded: ReadonlyMap<string, LoadedJob>,
   consumers: readonly Consumer[],
+  watch: LoopWatch,
 ): Omit<WorkerInfo, 'seenAt'> {
   return {
     id,
@@ -151,9 +163,19 @@ function describeWorker(
     types: [...loaded.keys()],
     concurrency: Object.fromEntries(queues),
     running: consumers.reduce((sum, consumer) => sum + consumer.running, 0),
+    blocked: watch.report(),
     startedAt: new Date(Date.now() - process.uptime() * 1000).toISOString(),
     version: VERSION,
   };
+}
+
+/** The types that run on this event loop, and so can block it. */
+function typesHere(loaded: ReadonlyMap<string, LoadedJob>): { type: string; file: string | undefined }[] {
+  return [...loaded.values()].flatMap(({ published: { type }, file, isolation }) => (isolation ? [] : { type, file }));
+}
+
+function onThisLoop(running: Iterable<Lease>, loaded: ReadonlyMap<string, LoadedJob>): RunningHere[] {
+  return [...running].flatMap(({ id, type }) => (loaded.get(type)?.isolation ? [] : { id, type }));
 }
 
 /** Beats once before it returns, so that a worker that is ready is also on the list. */

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { parse } from 'node:path';
 import { fileRef, fileUrl } from '@spillway/files';
 import { defineJob, FileRef } from '@spillway/worker';
@@ -20,6 +21,9 @@ export const csvProfile = defineJob({
   description: 'Reads a CSV of any size once: types, missing values and the distribution of every column.',
   attempts: 2,
   timeoutMs: 4 * 60 * 60_000,
+  // All of its work is JavaScript: beside others on one event loop each would get a share of one core.
+  isolate: 'thread',
+  concurrency: availableParallelism(),
   input: Type.Object(
     {
       source: FileRef({ title: 'CSV' }),

@@ -22,7 +22,7 @@ export const imageVariants = defineJob({
   description: 'One photo in, AVIF, WebP and JPEG in the widths of a responsive page out.',
   attempts: 3,
   timeoutMs: 600_000,
-  // Encoding uses a whole core; more at once only makes each of them slower.
+  // Encoding uses a whole core, in sharp's own threads; more at once only makes each of them slower.
   concurrency: availableParallelism(),
   input: Type.Object(
     {

@@ -3,7 +3,7 @@ import type { StoredOptions } from '../engine/record.ts';
 import type { Outcome } from './index.ts';
 
 type Started = Pick<EngineJob, 'attemptsStarted' | 'timestamp'> & {
-  opts: Pick<EngineJob['opts'], 'delay'> & StoredOptions;
+  opts: Pick<EngineJob['opts'], 'delay'> & Pick<StoredOptions, 'ttlMs'>;
 };
 
 /**

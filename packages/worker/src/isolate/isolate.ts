@@ -15,7 +15,8 @@ export class Isolate {
   readonly queue: string;
   /** Resolves once it is gone. */
   readonly exited: Promise<void>;
-  hasExited = false;
+  /** Whether it is gone, or about to be: it can take no further job. */
+  hasEnded = false;
   readonly #vessel: Vessel;
   readonly #ready: Promise<void>;
   #running: Running | undefined;
@@ -26,7 +27,7 @@ export class Isolate {
     this.queue = queue;
     this.#vessel = vessel;
     this.exited = vessel.exited.then((how) => {
-      this.hasExited = true;
+      this.hasEnded = true;
       this.#crashed(this.#lastWords ?? how);
     });
     this.#ready = new Promise((resolve) => {
@@ -44,7 +45,7 @@ export class Isolate {
     });
     const stopForcing = this.#force(signal, graceMs);
     await Promise.race([this.#ready, this.exited]);
-    if (this.hasExited) this.#crashed('it was gone before the job could start');
+    if (this.hasEnded) this.#crashed(this.#lastWords ?? 'it was gone before the job could start');
     const { id, type, queue, attempt, failures, hasBackoff, input } = lease;
     this.#vessel.send({ kind: 'run', task: { id, type, queue, attempt, failures, hasBackoff, input } });
     if (signal.aborted) this.#abort(signal);
@@ -58,6 +59,7 @@ export class Isolate {
 
   /** Ends it at once. A job that it runs ends as crashed. */
   kill(why?: string): void {
+    this.hasEnded = true;
     this.#lastWords ??= why;
     this.#vessel.kill();
   }

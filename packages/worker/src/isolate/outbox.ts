@@ -1,10 +1,14 @@
 import type { Progress } from '@spillway/contracts';
 import type { ReportBatch } from './messages.ts';
 
-/** How long reports wait for company while the handler does not let go of the event loop. */
-const BATCH_MS = 20;
+/**
+ * What a handler says leaves at once, because it may compute on without an await, or crash, and then nothing else would
+ * send it. One that floods its worker has its reports put together for the rest of a window.
+ */
+const WINDOW_MS = 20;
+const AT_ONCE_IN_WINDOW = 20;
 
-/** Collects what a handler says in one go, so that a message is not sent for every line of a busy loop. */
+/** Sends what a handler says, in order. */
 export interface Outbox {
   progress(value: Progress): void;
   line(text: string): void;
@@ -15,7 +19,8 @@ export interface Outbox {
 
 export function createOutbox(send: (batch: ReportBatch) => void): Outbox {
   let batch: ReportBatch | undefined;
-  let openedAt = 0;
+  let windowFrom = 0;
+  let sentInWindow = 0;
 
   function flush(): void {
     const full = batch;
@@ -24,14 +29,19 @@ export function createOutbox(send: (batch: ReportBatch) => void): Outbox {
   }
 
   function add(put: (batch: ReportBatch) => void): void {
+    const now = performance.now();
+    const isNewWindow = now - windowFrom >= WINDOW_MS;
+    if (isNewWindow) {
+      windowFrom = now;
+      sentInWindow = 0;
+    }
     if (!batch) {
       batch = { lines: [], chunks: [] };
-      openedAt = performance.now();
-      setImmediate(flush);
+      if (sentInWindow >= AT_ONCE_IN_WINDOW) setImmediate(flush);
     }
     put(batch);
-    // A handler that computes without an await never lets the immediate run, and is watched all the same.
-    if (performance.now() - openedAt >= BATCH_MS) flush();
+    sentInWindow += 1;
+    if (isNewWindow || sentInWindow <= AT_ONCE_IN_WINDOW) flush();
   }
 
   return {

@@ -69,7 +69,7 @@ export function createIsolates(setup: IsolatesSetup): Isolates {
   }
 
   function keep(isolate: Isolate): void {
-    if (isolate.hasExited || isStopped) return;
+    if (isolate.hasEnded || isStopped) return;
     idle.set(
       isolate,
       setTimeout(() => end(isolate), idleMs),
@@ -78,7 +78,6 @@ export function createIsolates(setup: IsolatesSetup): Isolates {
 
   function end(isolate: Isolate): void {
     forget(isolate);
-    living.delete(isolate);
     isolate.kill();
   }
 

@@ -1,4 +1,4 @@
-import { fileURLToPath } from 'node:url';
+import { createRequire } from 'node:module';
 import type { FromIsolate, IsolateSetup, ToIsolate } from './messages.ts';
 
 /** A thread or a process that an isolate runs in, as the worker sees it. */
@@ -16,7 +16,7 @@ export type Launch = (setup: IsolateSetup, memoryMb: number | undefined) => Vess
 
 /** What runs in it: the build, also where the worker itself runs from source, because Node alone must be able to start it. */
 export function entryFile(): string {
-  return fileURLToPath(import.meta.resolve('@spillway/worker/isolate'));
+  return createRequire(import.meta.url).resolve('@spillway/worker/isolate');
 }
 
 export function outOfMemory(memoryMb: number | undefined): string {
