@@ -120,11 +120,15 @@ function applyState(held: Job, event: JobEvent & { kind: 'state' }): Job {
       };
     case 'waiting':
       // A start that was handed back does not count; one whose worker was lost does, and costs the job no attempt.
-      if (event.attempt !== undefined) return { ...open, state: 'waiting', attempt: event.attempt };
-      return { ...open, state: 'waiting', attempts: event.attempts ?? job.attempts + (job.state === 'active' ? 1 : 0) };
+      return { ...open, state: 'waiting', ...countsInLine(job, event) };
     case 'blocked':
       return { ...open, state: 'blocked' };
   }
+}
+
+function countsInLine({ state, attempts }: Job, event: JobEvent & { kind: 'state' }): Partial<Job> {
+  if (event.attempt !== undefined) return { attempt: event.attempt };
+  return { attempts: event.attempts ?? attempts + (state === 'active' ? 1 : 0) };
 }
 
 /** Which worker runs it the event does not say, and who ran it before is no longer true. */

@@ -126,6 +126,12 @@ export function createConsumer(setup: ConsumerSetup): Consumer {
     return mark ? settle(cancelled(mark)) : handBack(job, token);
   }
 
+  async function conclude(ending: Outcome, job: EngineJob<unknown, unknown, string>, token?: string): Promise<unknown> {
+    if (!mayRepeat(ending, job)) return settle(ending);
+    // A cancel that came too late to be seen in the attempt must not wait for the next one.
+    return postpone({ redis, keys }, job, token, ending).finally(() => cancellations.endMarked(job.id ?? ''));
+  }
+
   // Two parameters only: for a third one the engine would make an abort signal for every job.
   async function processJob(job: EngineJob<unknown, unknown, string>, token?: string): Promise<unknown> {
     if (stopping.hasBegun) return handBack(job, token);
@@ -145,11 +151,7 @@ export function createConsumer(setup: ConsumerSetup): Consumer {
       const outcome = await Promise.race([lease.attempt > 1 ? runAgain(lease) : setup.run(lease), lease.givenUp]);
       lease.reports.close();
       await lease.reports.flush();
-      if (outcome === 'handed back') return await release(job, token);
-      const ending = lease.ending(outcome);
-      if (!mayRepeat(ending, job)) return settle(ending);
-      // A cancel that came too late to be seen in the attempt must not wait for the next one.
-      return await postpone({ redis, keys }, job, token, ending).finally(() => cancellations.endMarked(lease.id));
+      return await (outcome === 'handed back' ? release(job, token) : conclude(lease.ending(outcome), job, token));
     } finally {
       lease.end();
       if (running.get(lease.id) === lease) running.delete(lease.id);
