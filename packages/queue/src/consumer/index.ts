@@ -7,8 +7,9 @@ import { engineName, queueKeys } from '../engine/keys.ts';
 import { EVENTS_KEPT } from '../engine/limits.ts';
 import { reportOthers } from '../engine/unavailable.ts';
 import { forgetOldJobs } from './forget.ts';
-import { LEASE_MS, RENEW_MS, recoverLostJobs } from './lost-workers.ts';
+import { recoverLostJobs } from './lost-workers.ts';
 import { mayRepeat, postpone } from './postpone.ts';
+import { createRenewals, LEASE_MS } from './renewals.ts';
 import { createReports, type JobReports } from './reports.ts';
 import { RunningJob } from './running-job.ts';
 
@@ -92,6 +93,7 @@ export function createConsumer(setup: ConsumerSetup): Consumer {
     // A handler that was given up may report on while the job runs here again: that lease is not the one which is lost.
     onLost: ({ id, attempt }) => running.get(id)?.attempt === attempt && loseLease(id),
   });
+  const renewals = createRenewals({ redis, keys, onError });
   /** Set at the deadline of a stop. The engine may still bring a job that it was fetching when it was told to close. */
   let handingBack = false;
 
@@ -104,6 +106,7 @@ export function createConsumer(setup: ConsumerSetup): Consumer {
       reports.open({ id: job.id ?? '', token: token ?? '', attempt: job.attemptsStarted }),
     );
     running.set(lease.id, lease);
+    const letGo = renewals.hold(lease, token ?? '');
     try {
       const outcome = await Promise.race([setup.run(lease), lease.handedBack]);
       await lease.reports.flush();
@@ -111,6 +114,7 @@ export function createConsumer(setup: ConsumerSetup): Consumer {
       if (mayRepeat(outcome, job)) return await postpone({ redis, keys }, job, token, outcome);
       return settle(outcome);
     } finally {
+      letGo();
       if (running.get(lease.id) === lease) running.delete(lease.id);
     }
   }
@@ -121,14 +125,13 @@ export function createConsumer(setup: ConsumerSetup): Consumer {
     name: setup.workerId,
     concurrency: setup.concurrency,
     lockDuration: LEASE_MS,
-    lockRenewTime: RENEW_MS,
+    skipLockRenewal: true,
     skipStalledCheck: true,
     runRetryDelay: RETRY_MS,
   });
   worker.on('error', reportOthers(onError));
   const stopForgetting = forgetOldJobs({ queue, redis, prefix, onError });
   const stopRecovering = recoverLostJobs({ redis, keys, onError });
-  worker.on('lockRenewalFailed', (ids: string[]) => ids.forEach(loseLease));
 
   let stopping: Promise<void> | undefined;
   return {
@@ -149,7 +152,7 @@ export function createConsumer(setup: ConsumerSetup): Consumer {
           lease.abort('the worker stops');
           lease.handBack();
         }
-      });
+      }).finally(renewals.stop);
       return stopping;
     },
   };
