@@ -27,10 +27,10 @@ const read = async (spillway: Spillway, id: string) => (await call<Job>(spillway
 test('the job of a killed worker is started by another one and ends once', async () => {
   await using spillway = await startSpillway({ workers: 2, env });
   const id = await submit(spillway, 'test.holding');
-  const [first] = await until('the start', () => starts(spillway));
-  const killed = spillway.workers.find(({ pid }) => pid === first?.pid);
+  const first = await until('the start', () => starts(spillway)[0]);
+  const killed = spillway.workers.find(({ pid }) => pid === first.pid);
   await killed?.stop('SIGKILL');
-  await until('the end', async () => (await read(spillway, id)).finishedAt, 25_000);
+  await until('the end', async () => (await read(spillway, id)).finishedAt, 40_000);
   expect(starts(spillway).map(({ attempt }) => attempt)).toEqual([1, 2]);
   expect(starts(spillway)[1]?.pid).toBe(spillway.workers.find((worker) => worker !== killed)?.pid);
   expect(await read(spillway, id)).toMatchObject({
