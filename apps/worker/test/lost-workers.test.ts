@@ -44,10 +44,14 @@ test('the job of a killed worker is started by another one and ends once', async
 test('a handler that blocks its event loop for five seconds keeps its lease', async () => {
   await using spillway = await startSpillway({ workers: 2, env });
   const id = await submit(spillway, 'test.blocking');
-  const job = await until('the end', async () => {
-    const now = await read(spillway, id);
-    return now.finishedAt ? now : undefined;
-  }, 30_000);
+  const job = await until(
+    'the end',
+    async () => {
+      const now = await read(spillway, id);
+      return now.finishedAt ? now : undefined;
+    },
+    30_000,
+  );
   expect(starts(spillway)).toHaveLength(1);
   expect(job).toMatchObject({ state: 'completed', attempt: 1, attempts: 1 });
 }, 120_000);
