@@ -1,4 +1,4 @@
-import type { Job, JobList, LogPage, Problem, SubmitReply } from '@spillway/contracts';
+import type { Job, JobList, LogPage, Problem, RetryFailedReply, SubmitReply } from '@spillway/contracts';
 import { call, type Spillway, startSpillway, until } from '@spillway/testkit';
 
 let spillway: Spillway;
@@ -163,6 +163,22 @@ test('a handler’s error ends the job as failed, and a retry gives it all its a
   await until('the second failure', async () => (await get(`/v1/jobs/${body.id}`)).body.attempt === 2);
 });
 
+test('failed jobs of a queue are retried by a filter, and what happened to them before is kept', async () => {
+  const options = { tags: ['again'], attempts: 2, backoff: { type: 'fixed', delayMs: 1, maxDelayMs: 5 } };
+  const { body } = await submit('demo.steps', { steps: 3, stepMs: 1, failAt: 2 }, options);
+  const { history } = (await get(`/v1/jobs/${body.id}?wait=20`)).body;
+  expect(history).toMatchObject([1, 2].map((attempt) => ({ attempt, error: { code: 'handler_failed' } })));
+  const retry = (queue: string, filter: object) =>
+    call<RetryFailedReply>(spillway.url, 'POST', `/v1/queues/${queue}/retry-failed`, filter);
+  expect((await retry('demo', { tag: 'again', code: 'timeout' })).body).toEqual({ retried: 0, more: false });
+  expect((await retry('demo', { tag: 'again', type: 'demo.steps' })).body).toEqual({ retried: 1, more: false });
+  await until('the end', async () => (await get(`/v1/jobs/${body.id}`)).body.history?.length === 4);
+  expect((await get(`/v1/jobs/${body.id}`)).body).toMatchObject({ state: 'failed', attempt: 4, attempts: 4 });
+  expect(await retry('nope', {})).toMatchObject({ status: 404, body: { code: 'unknown_queue' } });
+  expect(await retry('demo', { limit: 0 })).toMatchObject({ status: 400, body: { code: 'invalid_request' } });
+  expect(await retry('demo', { cursor: 'x' })).toMatchObject({ status: 400, body: { code: 'invalid_request' } });
+});
+
 test('a waiting job is cancelled once, and whoever waits for it is told', async () => {
   const { body } = await submit('demo.noop', {}, { delayMs: 60_000 });
   const waiting = get(`/v1/jobs/${body.id}?wait=20`);
@@ -210,6 +226,7 @@ test('a running job is not forgotten, and a finished one neither cancelled nor r
     status: 409,
     body: { code: 'job_active' },
   });
+  expect(await post(`/v1/jobs/${body.id}/retry`)).toMatchObject({ status: 409, body: { code: 'job_active' } });
   const done = await submit('demo.noop', {}, {}, { prefer: 'wait=20' });
   expect(await post(`/v1/jobs/${done.body.id}/cancel`)).toMatchObject({ status: 409, body: { code: 'job_final' } });
   expect(await post(`/v1/jobs/${done.body.id}/retry`)).toMatchObject({ status: 409, body: { code: 'job_final' } });

@@ -12,6 +12,8 @@ import {
   type LogPage,
   type OutputPage,
   type QueueInfo,
+  type RetryFailedReply,
+  type RetryFailedRequest,
   type SetTarget,
   type SubmitReply,
   type WorkerInfo,
@@ -124,6 +126,8 @@ export interface Client {
   /** `done` is false where the queue was paused already. */
   pause(queue: string): Promise<QueueControlReply>;
   resume(queue: string): Promise<QueueControlReply>;
+  /** Runs failed jobs of a queue again, a part of them in each call: while `more` is true, ask again with the `cursor`. */
+  retryFailed(queue: string, filter?: RetryFailedRequest): Promise<RetryFailedReply>;
   workers(): Promise<WorkerInfo[]>;
   /** Stores a file; `ref` of the answer is what an input takes. A `File` brings its name. */
   upload(file: Blob, options?: { name?: string; signal?: AbortSignal }): Promise<FileInfo>;
@@ -256,7 +260,9 @@ function jobCalls(http: Http): Pick<Client, JobCalls> {
   };
 }
 
-function systemCalls(http: Http): Pick<Client, 'types' | 'type' | 'queues' | 'pause' | 'resume' | 'workers'> {
+function systemCalls(
+  http: Http,
+): Pick<Client, 'types' | 'type' | 'queues' | 'pause' | 'resume' | 'retryFailed' | 'workers'> {
   const queue = (name: string, action: string) => `/v1/queues/${encodeURIComponent(name)}/${action}`;
   return {
     types: async () => (await http.json<{ types: JobType[] }>('GET', '/v1/types')).types,
@@ -264,6 +270,8 @@ function systemCalls(http: Http): Pick<Client, 'types' | 'type' | 'queues' | 'pa
     queues: async () => (await http.json<{ queues: QueueInfo[] }>('GET', '/v1/queues')).queues,
     pause: (name) => http.json<QueueControlReply>('POST', queue(name, 'pause')),
     resume: (name) => http.json<QueueControlReply>('POST', queue(name, 'resume')),
+    retryFailed: (name, filter = {}) =>
+      http.json<RetryFailedReply>('POST', queue(name, 'retry-failed'), { body: filter }),
     workers: async () => (await http.json<{ workers: WorkerInfo[] }>('GET', '/v1/workers')).workers,
   };
 }

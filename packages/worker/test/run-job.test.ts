@@ -2,7 +2,14 @@ import { runInNewContext } from 'node:vm';
 import type { Lease } from '@spillway/queue/consumer';
 import { Type } from 'typebox';
 import { z } from 'zod';
-import { defineJob, type JobContext, type Schema, UnrecoverableJobError } from '../src/index.ts';
+import {
+  type DecideBackoff,
+  defineJob,
+  type JobContext,
+  RetryAfterError,
+  type Schema,
+  UnrecoverableJobError,
+} from '../src/index.ts';
 import { runJob } from '../src/run-job.ts';
 import { makeLease, setupFor } from './lease.ts';
 
@@ -162,6 +169,58 @@ describe('a handler that throws', () => {
   test('an UnrecoverableJobError of a second copy of the package counts as well', async () => {
     const other = Object.assign(new Error('no such photo'), { name: 'UnrecoverableJobError' });
     expect(await run(() => Promise.reject(other))).toEqual(failure('handler_failed', 'no such photo', false));
+  });
+});
+
+describe('when to try again', () => {
+  const boom = () => Promise.reject(new Error('boom'));
+  const runWith = (backoff: DecideBackoff, handler: () => unknown = boom, lease: Partial<Lease> = {}) =>
+    runJob(makeLease(lease), setupFor(defineJob({ type: 'test.work', input: Type.Unknown(), run: handler, backoff })));
+
+  test('is what a RetryAfterError says, of a second copy of the package as well', async () => {
+    const other = Object.assign(new Error('busy'), { name: 'RetryAfterError', retryAfterMs: 7 });
+    for (const thrown of [new RetryAfterError(7, 'busy'), other]) {
+      expect(await run(() => Promise.reject(thrown))).toMatchObject({ retry: true, retryAfterMs: 7 });
+    }
+    expect(() => new RetryAfterError(-1, 'busy')).toThrow(RangeError);
+    expect(() => new RetryAfterError(Number.NaN, 'busy')).toThrow(RangeError);
+  });
+
+  test('is what the type decides, who is told how many attempts failed and why', async () => {
+    const asked: unknown[] = [];
+    const outcome = await runWith((...told) => asked.push(told), boom, { failures: 2 });
+    expect(outcome).toMatchObject({ retry: true, retryAfterMs: 1 });
+    expect(asked).toEqual([[3, expect.objectContaining({ message: 'boom' })]]);
+  });
+
+  test('is never where the type says so', async () => {
+    expect(await runWith(() => false)).toMatchObject({ kind: 'failed', retry: false });
+  });
+
+  test.each<[string, () => unknown, Partial<Lease>, object]>([
+    ['the handler said when', () => Promise.reject(new RetryAfterError(7, 'busy')), {}, { retryAfterMs: 7 }],
+    ['the handler said never', () => Promise.reject(new UnrecoverableJobError('no')), {}, { retry: false }],
+    ['the submitter said how', boom, { hasBackoff: true }, { retry: true }],
+    ['the attempt did not fail', () => 1, {}, { kind: 'completed' }],
+  ])('is not asked of the type where %s', async (_why, handler, lease, expected) => {
+    const decide = jest.fn(() => 99);
+    expect(await runWith(decide, handler, lease)).toMatchObject(expected);
+    expect(decide).not.toHaveBeenCalled();
+  });
+
+  test.each<[string, DecideBackoff]>([
+    [
+      'throws',
+      () => {
+        throw new Error('worse');
+      },
+    ],
+    ['answers no number', () => 'soon' as unknown as number],
+    ['answers something below nothing', () => -1],
+  ])('is as by default where the function of the type %s', async (_what, decide) => {
+    const outcome = await runWith(decide);
+    expect(outcome).toMatchObject({ retry: true, error: { message: 'boom' } });
+    expect(outcome).not.toHaveProperty('retryAfterMs');
   });
 });
 

@@ -22,6 +22,7 @@ function describeJob(job: Job, paint: Paint, nowMs: number): string {
     ['attempt', `${job.attempt} of ${job.attempts}`],
     ['progress', fraction === undefined ? undefined : `${Math.floor(fraction * 100)}% ${job.progress?.message ?? ''}`],
     ['error', job.error && `${job.error.message} (${job.error.code})`],
+    ['attempts', job.history?.map(describeAttempt).join('\n')],
     ['tags', job.tags?.join(', ')],
     ['worker', job.worker],
     ['created', when(job.createdAt)],
@@ -40,6 +41,10 @@ function describeJob(job: Job, paint: Paint, nowMs: number): string {
   return known
     .map((fact) => `${paint('dim', fact[0].padEnd(width))}  ${shown(fact).trimEnd().replaceAll('\n', indent)}`)
     .join('\n');
+}
+
+function describeAttempt({ attempt, worker, endedAt, error }: NonNullable<Job['history']>[number]): string {
+  return `${attempt}: ${error.message} (${error.code})${worker ? ` on ${worker}` : ''}, ${endedAt}`;
 }
 
 function json(value: unknown): string | undefined {

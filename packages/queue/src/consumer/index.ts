@@ -11,8 +11,9 @@ import { type ChildEnd, readChildren } from './children.ts';
 import { expiryOf } from './expiry.ts';
 import { forgetOldJobs } from './forget.ts';
 import { handBackJob } from './hand-back-script.ts';
-import { LEASE_MS, RENEW_MS, recoverLostJobs } from './lost-workers.ts';
+import { recoverLostJobs } from './lost-workers.ts';
 import { mayRepeat, postpone } from './postpone.ts';
+import { createRenewals, LEASE_MS } from './renewals.ts';
 import { createReports, type JobReports, type ReportedLease } from './reports.ts';
 import { RunningJob } from './running-job.ts';
 import { createSteps, type JobSteps } from './steps.ts';
@@ -113,6 +114,7 @@ export function createConsumer(setup: ConsumerSetup): Consumer {
     onCancel: (lease, cancellation) => lease.cancel(cancellation, cancelGraceMs(lease.type)),
     onError: reportOthers(onError),
   });
+  const renewals = createRenewals({ redis, keys, leaseMs, onError });
 
   /** Only a job that was active before comes here with a mark: the others were ended in their line. */
   async function runAgain(lease: RunningJob): Promise<Outcome> {
@@ -147,6 +149,7 @@ export function createConsumer(setup: ConsumerSetup): Consumer {
     });
     running.set(lease.id, lease);
     cancellations.wake();
+    const letGo = renewals.hold(lease, token ?? '');
     try {
       const outcome = await Promise.race([lease.attempt > 1 ? runAgain(lease) : setup.run(lease), lease.givenUp]);
       lease.reports.close();
@@ -154,6 +157,7 @@ export function createConsumer(setup: ConsumerSetup): Consumer {
       return await (outcome === 'handed back' ? release(job, token) : conclude(lease.ending(outcome), job, token));
     } finally {
       lease.end();
+      letGo();
       if (running.get(lease.id) === lease) running.delete(lease.id);
     }
   }
@@ -172,7 +176,7 @@ export function createConsumer(setup: ConsumerSetup): Consumer {
     name: setup.workerId,
     concurrency: setup.concurrency,
     lockDuration: leaseMs,
-    lockRenewTime: Math.min(RENEW_MS, leaseMs / 3),
+    skipLockRenewal: true,
     skipStalledCheck: true,
     runRetryDelay: RETRY_MS,
   });
@@ -180,7 +184,6 @@ export function createConsumer(setup: ConsumerSetup): Consumer {
   worker.on('completed', (job) => steps.forget(job));
   const stopForgetting = forgetOldJobs({ queue, redis, prefix, onError });
   const stopRecovering = recoverLostJobs({ redis, keys, onError });
-  worker.on('lockRenewalFailed', (ids: string[]) => ids.forEach(loseLease));
 
   const stopping = createStop({
     close: () => worker.close(),
@@ -204,7 +207,7 @@ export function createConsumer(setup: ConsumerSetup): Consumer {
     stop(finishMs) {
       stopForgetting();
       stopRecovering();
-      return stopping.within(finishMs);
+      return stopping.within(finishMs).finally(renewals.stop);
     },
   };
 }

@@ -4,16 +4,6 @@ import { EVENTS_KEPT } from '../engine/limits.ts';
 import { reportOthers } from '../engine/unavailable.ts';
 import { recoverLost } from './lost-script.ts';
 
-/**
- * How long a worker holds a job without renewing its lease. Renewals run on the event loop of the handlers, every second
- * and at most two apart: a handler that blocks for up to 7 s keeps every lease of its process, one that blocks for more than 9
- * s loses all of them. A killed worker's job is taken by another one 7 to 11 s later: what is left of the lease, and the
- * next look. The engine's defaults, 30 s each, measured 60 s (docs/decisions/0017-lost-workers.md has the figures).
- */
-export const LEASE_MS = 9000;
-/** The engine renews what it has not renewed for half of this time, and looks as often. */
-export const RENEW_MS = 2000;
-
 /** How often each worker asks for lost jobs. Whoever asks first in this time looks, for all workers of the queue. */
 const LOOK_MS = 1000;
 /** Less than that, so that a worker which looks alone is not held up by its own last look. */
