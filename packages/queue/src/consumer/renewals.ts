@@ -56,11 +56,11 @@ return answers
 export function createRenewals(setup: {
   redis: Redis;
   keys: QueueKeys;
-  leaseMs: number;
+  leaseMs?: number;
   onError: (error: Error) => void;
   now?: () => number;
 }): Renewals {
-  const { redis, keys, leaseMs, now = Date.now } = setup;
+  const { redis, keys, leaseMs = LEASE_MS, now = Date.now } = setup;
   const renewMs = Math.min(RENEW_MS, leaseMs / 3);
   const report = reportOthers(setup.onError);
   const held = new Set<Held>();
