@@ -106,7 +106,8 @@ async function killInRedis(atLeast: number, ...names: string[]): Promise<void> {
   const ids = await until(`${atLeast} connections of each of ${names}`, async () => {
     const list = String(await control.client('LIST')).split('\n');
     const found = names.map((name) => list.filter((line) => line.includes(` name=${name} `)));
-    return found.every(({ length }) => length >= atLeast) && found.flat().map((line) => line.slice(3).split(' ')[0]);
+    const isThere = found.every(({ length }) => length >= atLeast);
+    return isThere ? found.flat().map((line) => line.slice(3).split(' ')[0]) : undefined;
   });
   await Promise.all(ids.map((id) => control.client('KILL', 'ID', Number(id))));
 }
