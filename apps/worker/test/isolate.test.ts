@@ -69,5 +69,6 @@ test('a handler that blocks its worker is named in the log while it does, and in
     const { body } = await call<{ workers: WorkerInfo[] }>(spillway.url, 'GET', '/v1/workers');
     return body.workers.find(({ blocked }) => blocked);
   });
-  expect(info.blocked).toMatchObject({ latest: { type: 'test.block', jobs: [id] } });
+  expect(info.blocked).toMatchObject({ times: 1, latest: { type: 'test.block', jobs: [id] } });
+  expect(info.blocked?.latest.ms).toBeGreaterThan(2000);
 });
