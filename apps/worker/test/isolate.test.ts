@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { SubmitReply, WorkerInfo } from '@spillway/contracts';
+import type { Job, SubmitReply, WorkerInfo } from '@spillway/contracts';
 import { call, startSpillway, until } from '@spillway/testkit';
 
 const SPILLWAY_JOBS = join(__dirname, 'fixtures/heavy.mjs');
@@ -30,6 +30,21 @@ test.each(['SIGKILL', 'SIGTERM'] as const)(
   },
 );
 
+test.each([
+  ['test.hoard-thread', 'its thread ran out of memory (its limit is 64 MB)'],
+  ['test.hoard-process', 'ran out of memory (its limit is 64 MB)'],
+])('%s, which takes too much memory, dies alone', async (type, how) => {
+  await using spillway = await startSpillway({ env: { SPILLWAY_JOBS } });
+  const submitted = await call<SubmitReply>(spillway.url, 'POST', '/v1/jobs', { type, input: {} });
+  const job = await until('its end', async () => {
+    const { body } = await call<Job>(spillway.url, 'GET', `/v1/jobs/${submitted.body.id}`);
+    return body.finishedAt && body;
+  });
+  expect(job).toMatchObject({ state: 'failed', attempt: 1, error: { code: 'handler_crashed' } });
+  expect(job.error?.message).toContain(how);
+  expect(spillway.workers[0]!.hasEnded()).toBe(false);
+});
+
 test('a handler that blocks its worker is named in the log while it does, and in the list of workers afterwards', async () => {
   await using spillway = await startSpillway({ env: { SPILLWAY_JOBS } });
   const submitted = await call<SubmitReply>(spillway.url, 'POST', '/v1/jobs', {
@@ -54,5 +69,6 @@ test('a handler that blocks its worker is named in the log while it does, and in
     const { body } = await call<{ workers: WorkerInfo[] }>(spillway.url, 'GET', '/v1/workers');
     return body.workers.find(({ blocked }) => blocked);
   });
-  expect(info.blocked).toMatchObject({ latest: { type: 'test.block', jobs: [id] } });
+  expect(info.blocked).toMatchObject({ times: 1, latest: { type: 'test.block', jobs: [id] } });
+  expect(info.blocked?.latest.ms).toBeGreaterThan(2000);
 });

@@ -9,7 +9,8 @@ export interface Frame {
   line: number;
 }
 
-interface Look {
+/** What the main thread was at when it was stopped. */
+export interface Look {
   frames: Frame[];
   running: RunningHere[];
 }
@@ -67,9 +68,26 @@ function nothingFor(ms: number): Promise<Look> {
   return new Promise((resolve) => setTimeout(resolve, ms, NOTHING));
 }
 
-/** The types whose files are on the stack; several types may share one. Pure. */
-export function typesOnStack(
-  frames: readonly Pick<Frame, 'url'>[],
+/** Most jobs that are named: their ids stand in a log line and in the list of workers. */
+const JOBS_MAX = 10;
+
+/**
+ * Who may block the loop: the jobs of the types whose files are on the stack, or all that run where it names none. A type
+ * is told where they are all of one. Pure.
+ */
+export function suspects(
+  { frames, running }: Look,
+  types: readonly { type: string; file: string | undefined }[],
+): { type?: string; jobs: string[] } {
+  const onStack = typesOnStack(frames, types);
+  const jobs = running.filter(({ type }) => onStack.length === 0 || onStack.includes(type));
+  const [type, ...others] = new Set(jobs.map((job) => job.type));
+  return { ...(type && others.length === 0 && { type }), jobs: jobs.slice(0, JOBS_MAX).map(({ id }) => id) };
+}
+
+/** The types whose files are on the stack; several types may share one. */
+function typesOnStack(
+  frames: readonly Frame[],
   types: readonly { type: string; file: string | undefined }[],
 ): string[] {
   const files = new Set(frames.map((frame) => frame.url.split('?')[0]));

@@ -28,13 +28,11 @@ export interface WatchdogSetup extends Pick<Config, 'logLevel' | 'logFormat'> {
   types: { type: string; file: string | undefined }[];
 }
 
-export type BlockedReport = NonNullable<WorkerInfo['blocked']>;
+type BlockedReport = NonNullable<WorkerInfo['blocked']>;
 export type Blocked = BlockedReport['latest'];
 
 /** Notices handlers that keep the event loop from turning. */
 export interface LoopWatch {
-  /** Resolves once it watches. */
-  readonly ready: Promise<void>;
   /** What has happened since the start; nothing where nothing has. */
   report(): BlockedReport | undefined;
   stop(): Promise<void>;
@@ -49,9 +47,8 @@ export function watchLoop(setup: {
   running: () => RunningHere[];
   config: Pick<Config, 'logLevel' | 'logFormat'>;
   logger: Logger;
-  blockedMs?: number;
 }): LoopWatch {
-  const { types, running, logger, blockedMs = BLOCKED_MS } = setup;
+  const { types, running, logger } = setup;
   const { logLevel, logFormat } = setup.config;
   const beats = new Int32Array(new SharedArrayBuffer(4));
   const beat = setInterval(() => Atomics.add(beats, 0, 1), BEAT_MS);
@@ -59,23 +56,17 @@ export function watchLoop(setup: {
   const key = Symbol.for(RUNNING_HERE);
   Object.assign(globalThis, { [key]: () => JSON.stringify(running()) });
 
-  const workerData: WatchdogSetup = { beats, blockedMs, types, logLevel, logFormat };
+  const workerData: WatchdogSetup = { beats, blockedMs: BLOCKED_MS, types, logLevel, logFormat };
   const thread = new Worker(createRequire(import.meta.url).resolve('@spillway/worker/watchdog'), { workerData });
   thread.unref();
   let report: BlockedReport | undefined;
-  let announce: () => void;
-  const ready = new Promise<void>((resolve) => {
-    announce = resolve;
-  });
-  thread.on('message', (message: Blocked | 'watching') => {
-    if (message === 'watching') return announce();
+  thread.on('message', (message: Blocked) => {
     report = { times: (report?.times ?? 0) + 1, latest: message };
     logger.warn(message, 'the event loop was blocked');
   });
   // Jobs run as well without it.
   thread.on('error', (err) => logger.error({ err }, 'the watch over the event loop ended'));
   return {
-    ready,
     report: () => report,
     async stop() {
       clearInterval(beat);

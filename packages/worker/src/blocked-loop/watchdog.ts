@@ -1,6 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import { lookAtMainThread, typesOnStack } from './look.ts';
-import type { Blocked, RunningHere, WatchdogSetup } from './watch.ts';
+import { lookAtMainThread, suspects } from './look.ts';
+import type { Blocked, WatchdogSetup } from './watch.ts';
 
 const LOOK_MS = 100;
 /** A watchdog that was itself not run for so long has seen a machine that sleeps or is overloaded, and no handler. */
@@ -11,7 +11,6 @@ const state = { beat: -1, movedAt: performance.now(), lookedAt: performance.now(
 let blocked: Blocked | undefined;
 
 setInterval(look, LOOK_MS);
-parentPort?.postMessage('watching');
 
 function look(): void {
   const now = performance.now();
@@ -34,16 +33,12 @@ function look(): void {
 /** Says who blocks the loop while it is blocked, as far as that can be told. */
 async function accuse(found: Blocked): Promise<void> {
   const { beat } = state;
-  const { frames, running } = await lookAtMainThread();
+  const seen = await lookAtMainThread();
   // Whoever was stopped after the loop had turned again is innocent.
   if (Atomics.load(setup.beats, 0) !== beat) return;
-  const types = typesOnStack(frames, setup.types);
-  const suspects: RunningHere[] = running.filter(({ type }) => types.length === 0 || types.includes(type));
-  const [type, ...others] = new Set(suspects.map((suspect) => suspect.type));
-  if (type && others.length === 0) found.type = type;
-  found.jobs = suspects.slice(0, 10).map(({ id }) => id);
+  Object.assign(found, suspects(seen, setup.types));
   // Loaded only now: most workers never need it.
   const { createLogger } = await import('@spillway/runtime');
-  const where = frames.slice(0, 5).map(({ name, url, line }) => `${name || 'anonymous'} (${url}:${line})`);
+  const where = seen.frames.slice(0, 5).map(({ name, url, line }) => `${name || 'anonymous'} (${url}:${line})`);
   createLogger('worker', setup).warn({ ...found, where }, 'a handler blocks the event loop: leases cannot be renewed');
 }
