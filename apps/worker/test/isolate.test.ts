@@ -38,7 +38,7 @@ test.each([
   const submitted = await call<SubmitReply>(spillway.url, 'POST', '/v1/jobs', { type, input: {} });
   const job = await until('its end', async () => {
     const { body } = await call<Job>(spillway.url, 'GET', `/v1/jobs/${submitted.body.id}`);
-    return body.finishedAt && body;
+    return body.finishedAt ? body : undefined;
   });
   expect(job).toMatchObject({ state: 'failed', attempt: 1, error: { code: 'handler_crashed' } });
   expect(job.error?.message).toContain(how);
@@ -69,6 +69,6 @@ test('a handler that blocks its worker is named in the log while it does, and in
     const { body } = await call<{ workers: WorkerInfo[] }>(spillway.url, 'GET', '/v1/workers');
     return body.workers.find(({ blocked }) => blocked);
   });
-  expect(info.blocked).toMatchObject({ times: 1, latest: { type: 'test.block', jobs: [id] } });
+  expect(info.blocked).toMatchObject({ latest: { type: 'test.block', jobs: [id] } });
   expect(info.blocked?.latest.ms).toBeGreaterThan(2000);
 });

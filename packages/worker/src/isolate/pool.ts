@@ -8,7 +8,7 @@ import { launchThread } from './thread.ts';
 
 /** How long a handler has to return once its signal has aborted: enough to close what is open. */
 const GRACE_MS = 2000;
-/** How long an isolate stays for the next job of its type. Starting one took 150 to 400 ms, keeping one 20 to 60 MB. */
+/** How long an isolate stays for the next job of its type. Starting one took 0.8 s of CPU, keeping one 43 MB as a thread and 93 MB as a process. */
 const IDLE_MS = 60_000;
 
 const LAUNCH = { thread: launchThread, process: launchProcess };
