@@ -356,13 +356,23 @@ function withBadBytes(text: string): Buffer {
   return Buffer.concat([Buffer.from(text.slice(0, at)), Buffer.from([0xc3, 0x28, 0xff]), Buffer.from(text.slice(at))]);
 }
 
-/** A value that fits the schema by and large, with odd values strewn in. */
+/** How often each named schema is being unfolded at the moment. */
+const unfolding = new Map<string, number>();
+
+/** A value that fits the schema by and large, with odd values strewn in. One that holds itself ends at its second level. */
 function jsonOf(schema: Schema, openApi: OpenApi, known: Known, key = ''): fc.Arbitrary<unknown> {
-  const resolved = schema.$ref ? (openApi.components.schemas[schema.$ref.split('/').at(-1) ?? ''] ?? {}) : schema;
-  return fc.oneof(
-    { weight: 25, arbitrary: usualOf(resolved, openApi, known, key) },
-    { weight: 1, arbitrary: oddValue },
-  );
+  const name = schema.$ref?.split('/').at(-1);
+  if (name === undefined) return fitting(schema, openApi, known, key);
+  const levels = unfolding.get(name) ?? 0;
+  if (levels === 2) return oddValue;
+  unfolding.set(name, levels + 1);
+  const value = fitting(openApi.components.schemas[name] ?? {}, openApi, known, key);
+  unfolding.set(name, levels);
+  return value;
+}
+
+function fitting(schema: Schema, openApi: OpenApi, known: Known, key: string): fc.Arbitrary<unknown> {
+  return fc.oneof({ weight: 25, arbitrary: usualOf(schema, openApi, known, key) }, { weight: 1, arbitrary: oddValue });
 }
 
 function usualOf(schema: Schema, openApi: OpenApi, known: Known, key: string): fc.Arbitrary<unknown> {
