@@ -3,6 +3,10 @@ import { join } from 'node:path';
 import type { Job, SubmitReply, WorkerInfo } from '@spillway/contracts';
 import { call, startSpillway, until } from '@spillway/testkit';
 
+// Four services and an isolate start in each of these, which takes its time on a busy machine.
+jest.setTimeout(90_000);
+const PATIENCE_MS = 60_000;
+
 const SPILLWAY_JOBS = join(__dirname, 'fixtures/heavy.mjs');
 
 function isAlive(pid: number): boolean {
@@ -36,10 +40,14 @@ test.each([
 ])('%s, which takes too much memory, dies alone', async (type, how) => {
   await using spillway = await startSpillway({ env: { SPILLWAY_JOBS } });
   const submitted = await call<SubmitReply>(spillway.url, 'POST', '/v1/jobs', { type, input: {} });
-  const job = await until('its end', async () => {
-    const { body } = await call<Job>(spillway.url, 'GET', `/v1/jobs/${submitted.body.id}`);
-    return body.finishedAt ? body : undefined;
-  });
+  const job = await until(
+    'its end',
+    async () => {
+      const { body } = await call<Job>(spillway.url, 'GET', `/v1/jobs/${submitted.body.id}`);
+      return body.finishedAt ? body : undefined;
+    },
+    PATIENCE_MS,
+  );
   expect(job).toMatchObject({ state: 'failed', attempt: 1, error: { code: 'handler_crashed' } });
   expect(job.error?.message).toContain(how);
   expect(spillway.workers[0]!.hasEnded()).toBe(false);
@@ -65,10 +73,14 @@ test('a handler that blocks its worker is named in the log while it does, and in
     where: expect.arrayContaining([expect.stringMatching(/^burn \(.*heavy\.mjs:\d+\)$/)]),
   });
   expect(worker.output()).not.toContain('the event loop was blocked');
-  const info = await until('the list', async () => {
-    const { body } = await call<{ workers: WorkerInfo[] }>(spillway.url, 'GET', '/v1/workers');
-    return body.workers.find(({ blocked }) => blocked);
-  });
+  const info = await until(
+    'the list',
+    async () => {
+      const { body } = await call<{ workers: WorkerInfo[] }>(spillway.url, 'GET', '/v1/workers');
+      return body.workers.find(({ blocked }) => blocked);
+    },
+    PATIENCE_MS,
+  );
   expect(info.blocked).toMatchObject({ latest: { type: 'test.block', jobs: [id] } });
   expect(info.blocked?.latest.ms).toBeGreaterThan(2000);
 });

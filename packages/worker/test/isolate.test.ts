@@ -5,6 +5,9 @@ import { withoutSecrets } from '../src/isolate/process.ts';
 import { isAlive, openIsolates } from './isolates.ts';
 import { makeLease } from './lease.ts';
 
+// A thread or process starts in most of these, which takes its time on a busy machine.
+jest.setTimeout(60_000);
+
 const KINDS = [['test.thread'], ['test.process']];
 
 /** Outcome of an attempt whose isolate died; `how` is a pattern. */
