@@ -57,7 +57,7 @@ test('a handler that blocks its worker is named in the log while it does, and in
   await using spillway = await startSpillway({ env: { SPILLWAY_JOBS } });
   const submitted = await call<SubmitReply>(spillway.url, 'POST', '/v1/jobs', {
     type: 'test.block',
-    input: { ms: 9000 },
+    input: { ms: 5000 },
   });
   const { id } = submitted.body;
   const worker = spillway.workers[0]!;

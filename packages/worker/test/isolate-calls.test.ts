@@ -26,7 +26,11 @@ test('the worker answers what it knows, for the lease of the job that asks', asy
 });
 
 test.each([
-  ['a call that it does not know', 'toString', 'expected one of flush, recall, remember, children, got a call of toString'],
+  [
+    'a call that it does not know',
+    'toString',
+    'expected one of flush, recall, remember, children, got a call of toString',
+  ],
   ['what fails', 'flush', 'Redis is away'],
 ])('the worker refuses %s in words', async (_what, name, problem) => {
   const flush = () => Promise.reject(new Error('Redis is away'));
