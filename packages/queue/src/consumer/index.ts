@@ -128,6 +128,11 @@ export function createConsumer(setup: ConsumerSetup): Consumer {
     return mark ? settle(cancelled(mark)) : handBack(job, token);
   }
 
+  /** A start that was handed back does not count as one, but the job was worth it. */
+  async function wasTakenBefore({ id = '' }: EngineJob<unknown, unknown, string>): Promise<boolean> {
+    return (await redis.hexists(keys.job(id), 'hb')) === 1;
+  }
+
   async function conclude(ending: Outcome, job: EngineJob<unknown, unknown, string>, token?: string): Promise<unknown> {
     if (!mayRepeat(ending, job)) return settle(ending);
     // A cancel that came too late to be seen in the attempt must not wait for the next one.
@@ -138,7 +143,7 @@ export function createConsumer(setup: ConsumerSetup): Consumer {
   async function processJob(job: EngineJob<unknown, unknown, string>, token?: string): Promise<unknown> {
     if (stopping.hasBegun) return handBack(job, token);
     const expired = expiryOf(job, Date.now());
-    if (expired && (await redis.hexists(keys.job(job.id ?? ''), 'hb')) === 0) return settle(expired);
+    if (expired && !(await wasTakenBefore(job))) return settle(expired);
     // The engine would keep the stacks of all attempts.
     job.opts.stackTraceLimit = STACKS_KEPT;
     const held = { id: job.id ?? '', token: token ?? '', attempt: job.attemptsStarted };
