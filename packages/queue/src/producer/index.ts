@@ -132,12 +132,13 @@ async function submit(line: Line, submission: Submission, now: number): Promise<
   const claim =
     submission.idempotencyKey === undefined ? submission.claim : await claimJob(line, submission, { stored, now });
   const origin = claim ? originOf(claim) : { id: line.newId(type.queue, now), queue: type.queue, timestamp: now };
-  const addition = { ...origin, type: type.type, data: JSON.stringify(input), stored, claim, dedupe };
+  const { id, queue, timestamp } = origin;
+  const addition = { id, queue, timestamp, type: type.type, data: JSON.stringify(input), stored, claim, dedupe };
   const stands = await store(line, addition);
   const accepted: Job = {
-    id: origin.id,
+    id,
     type: type.type,
-    queue: origin.queue,
+    queue,
     state: stored.delay ? 'delayed' : 'waiting',
     attempt: 0,
     attempts: stored.attempts ?? 1,
@@ -145,8 +146,8 @@ async function submit(line: Line, submission: Submission, now: number): Promise<
     tags: stored.tags,
     batch,
     tenant,
-    createdAt: new Date(origin.timestamp).toISOString(),
-    runAt: stored.delay ? new Date(origin.timestamp + stored.delay).toISOString() : undefined,
+    createdAt: new Date(timestamp).toISOString(),
+    runAt: stored.delay ? new Date(timestamp + stored.delay).toISOString() : undefined,
     input,
   };
   if (!claim?.replayed && stands === accepted.id) return accepted;
