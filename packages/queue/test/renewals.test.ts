@@ -1,15 +1,19 @@
 import { openSandbox, type Sandbox, until } from '@spillway/testkit';
-import { createRenewals, LEASE_MS } from '../src/consumer/renewals.ts';
+import { createRenewals, type HeldLease, LEASE_MS } from '../src/consumer/renewals.ts';
 import { queueKeys } from '../src/engine/keys.ts';
 
 async function setUp(sandbox: Sandbox) {
   const redis = await sandbox.connect('worker');
   const keys = queueKeys(sandbox.prefix, 'work');
-  const renewals = createRenewals({ redis, keys, onError: () => undefined });
+  const held = new Set<HeldLease>();
+  const renewals = createRenewals({ redis, keys, held, onError: () => undefined });
   sandbox.defer(() => renewals.stop());
   const lost: number[] = [];
-  const hold = (attempt: number, token: string) =>
-    renewals.hold({ id: 'work.1', attempt, abort: () => lost.push(attempt) }, token);
+  const hold = (attempt: number, token: string) => {
+    const lease = { id: 'work.1', token, attempt, since: Date.now(), abort: () => lost.push(attempt) };
+    held.add(lease);
+    return () => held.delete(lease);
+  };
   const lock = `${keys.job('work.1')}:lock`;
   /** A lease with little left. */
   const lease = async (attempt: number, token: string) => {

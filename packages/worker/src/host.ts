@@ -2,7 +2,7 @@ import { hostname } from 'node:os';
 import type { WorkerInfo } from '@spillway/contracts';
 import type { FileStore } from '@spillway/files';
 import { checkServer, closeRedis, connectRedis, redisCheck, settledWithin } from '@spillway/queue/connection';
-import { type Consumer, createConsumer, type Lease, makeWorkerId } from '@spillway/queue/consumer';
+import { type Consumer, createConsumer, makeWorkerId } from '@spillway/queue/consumer';
 import { BEAT_MS, createRegistry } from '@spillway/queue/registry';
 import { beat, type Config, ConfigError, type Logger, VERSION } from '@spillway/runtime';
 import { type LoopWatch, type RunningHere, watchLoop } from './blocked-loop/watch.ts';
@@ -69,8 +69,6 @@ export async function startWorker(host: HostSetup): Promise<WorkerHost> {
   stopped?.throwIfAborted();
 
   const isolates = createIsolates({ config, files: files.config, concurrency: queues });
-  const running = new Set<Lease>();
-  const watch = watchLoop({ types: typesHere(loaded), running: () => onThisLoop(running, loaded), config, logger });
   const setup = { jobs: loaded, files, logger, resultLimitBytes: config.resultLimitBytes, isolates };
   const consumers = [...queues].map(([queue, concurrency]) =>
     createConsumer({
@@ -80,16 +78,13 @@ export async function startWorker(host: HostSetup): Promise<WorkerHost> {
       workerId: id,
       concurrency,
       cancelGraceMs: (type) => loaded.get(type)?.cancelGraceMs ?? config.cancelGraceMs,
-      async run(lease) {
-        running.add(lease);
-        const outcome = await runJob(lease, setup);
-        running.delete(lease);
-        return outcome;
-      },
+      run: (lease) => runJob(lease, setup),
       onError,
       ...(leaseMs && { leaseMs }),
     }),
   );
+  const running = () => onThisLoop(consumers, loaded);
+  const watch = watchLoop({ types: typesHere(loaded), running, config, logger });
   await Promise.all(consumers.map((consumer) => consumer.ready()));
   const stopBeating = await startBeating(
     () => registry.beat(describeWorker(id, queues, loaded, consumers, watch)),
@@ -174,8 +169,9 @@ function typesHere(loaded: ReadonlyMap<string, LoadedJob>): { type: string; file
   return [...loaded.values()].flatMap(({ published: { type }, file, isolation }) => (isolation ? [] : { type, file }));
 }
 
-function onThisLoop(running: Iterable<Lease>, loaded: ReadonlyMap<string, LoadedJob>): RunningHere[] {
-  return [...running].flatMap(({ id, type }) => (loaded.get(type)?.isolation ? [] : { id, type }));
+function onThisLoop(consumers: readonly Consumer[], loaded: ReadonlyMap<string, LoadedJob>): RunningHere[] {
+  const leases = consumers.flatMap((consumer) => consumer.leases());
+  return leases.flatMap(({ id, type }) => (loaded.get(type)?.isolation ? [] : { id, type }));
 }
 
 /** Beats once before it returns, so that a worker that is ready is also on the list. */

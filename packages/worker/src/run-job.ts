@@ -4,6 +4,7 @@ import type { FileStore } from '@spillway/files';
 import type { Lease, Outcome } from '@spillway/queue/consumer';
 import type { Logger } from '@spillway/runtime';
 import type { JobContext } from './context.ts';
+import { Deadline, EXCEEDED } from './deadline.ts';
 import { decideRetry } from './decide-retry.ts';
 import type { Isolates } from './isolate/pool.ts';
 import type { LoadedJob } from './job-type.ts';
@@ -63,13 +64,13 @@ async function perform(
   setup: RunSetup,
   logger: () => Logger,
 ): Promise<Outcome> {
-  const deadline = startDeadline(lease.timeoutMs ?? job.timeoutMs, lease);
+  const deadline = new Deadline(timeoutOf(lease, job), lease);
   try {
-    const context = new Context(lease, input, { signal: deadline.signal, logger, files: setup.files });
-    const result = await Promise.race([callHandler(job, context), deadline.exceeded]);
-    return result === EXCEEDED ? deadline.outcome() : settle(result, job, setup.resultLimitBytes);
+    const context = new Context(lease, input, { deadline, logger, files: setup.files });
+    const result = await deadline.limit(() => job.run(context));
+    return result === EXCEEDED ? timedOut(lease, job) : settle(result, job, setup.resultLimitBytes);
   } catch (thrown) {
-    return deadline.passed() ? deadline.outcome() : classify(thrown);
+    return deadline.hasPassed ? timedOut(lease, job) : classify(thrown);
   } finally {
     deadline.clear();
   }
@@ -77,10 +78,10 @@ async function perform(
 
 /** In the isolate the input is checked and the handler run, by this same pipeline. Time is kept here, where no handler can stop it. */
 async function performIsolated(job: LoadedJob, lease: Lease, isolates: Isolates, limitBytes: number): Promise<Outcome> {
-  const deadline = startDeadline(lease.timeoutMs ?? job.timeoutMs, lease);
+  const deadline = new Deadline(timeoutOf(lease, job), lease);
   try {
-    const outcome = await isolates.run(job, lease, deadline.signal());
-    if (deadline.passed()) return deadline.outcome();
+    const outcome = await isolates.run(job, lease, deadline.signal);
+    if (deadline.hasPassed) return timedOut(lease, job);
     // An isolate may be in the hands of code that nobody trusts.
     return outcome.kind === 'completed' ? settle(outcome.result, job, limitBytes) : outcome;
   } finally {
@@ -88,49 +89,75 @@ async function performIsolated(job: LoadedJob, lease: Lease, isolates: Isolates,
   }
 }
 
-/** A handler may throw before its first await; that is a rejection like any other. */
-async function callHandler(job: LoadedJob, context: JobContext): Promise<unknown> {
-  return job.run(context);
+function timeoutOf(lease: Lease, job: LoadedJob): number {
+  return lease.timeoutMs ?? job.timeoutMs;
 }
 
-/** Handlers take the context apart (`{ input, progress }`), so what they call is bound to nothing. */
+function timedOut(lease: Lease, job: LoadedJob): Outcome {
+  const message = `expected the attempt to end within ${timeoutOf(lease, job)} ms, and it was still running`;
+  return failed('timeout', message, true);
+}
+
+/**
+ * Handlers take the context apart (`{ input, progress }`), so what they call is bound to nothing; and most take little of
+ * it, so each part is made when it is taken.
+ */
 class Context implements JobContext {
-  readonly id: string;
-  readonly type: string;
-  readonly attempt: number;
   readonly input: unknown;
   readonly files: FileStore;
-  readonly progress: JobContext['progress'];
-  readonly log: JobContext['log'];
-  readonly output: JobContext['output'];
-  readonly step: JobContext['step'];
-  readonly children: JobContext['children'];
-  readonly #signal: () => AbortSignal;
+  readonly #lease: Lease;
+  readonly #deadline: Deadline;
   readonly #logger: () => Logger;
+  /** Calls of one attempt know of each other. */
+  #step: JobContext['step'] | undefined;
 
-  constructor(
-    lease: Lease,
-    input: unknown,
-    bound: { signal: () => AbortSignal; logger: () => Logger; files: FileStore },
-  ) {
-    const { reports } = lease;
-    this.id = lease.id;
-    this.type = lease.type;
-    this.attempt = lease.attempt;
+  constructor(lease: Lease, input: unknown, bound: { deadline: Deadline; logger: () => Logger; files: FileStore }) {
     this.input = input;
     this.files = bound.files;
-    this.progress = (fraction, message) =>
-      reports.progress({ fraction: clamp(fraction), ...(message !== undefined && { message: String(message) }) });
-    this.log = (line) => reports.log(String(line));
-    this.output = (chunk) => reports.output(chunk);
-    this.step = createStep(lease, bound.signal);
-    this.children = () => lease.children();
-    this.#signal = bound.signal;
+    this.#lease = lease;
+    this.#deadline = bound.deadline;
     this.#logger = bound.logger;
   }
 
+  get id(): string {
+    return this.#lease.id;
+  }
+
+  get type(): string {
+    return this.#lease.type;
+  }
+
+  get attempt(): number {
+    return this.#lease.attempt;
+  }
+
+  get progress(): JobContext['progress'] {
+    const { reports } = this.#lease;
+    return (fraction, message) =>
+      reports.progress({ fraction: clamp(fraction), ...(message !== undefined && { message: String(message) }) });
+  }
+
+  get log(): JobContext['log'] {
+    const { reports } = this.#lease;
+    return (line) => reports.log(String(line));
+  }
+
+  get output(): JobContext['output'] {
+    const { reports } = this.#lease;
+    return (chunk) => reports.output(chunk);
+  }
+
+  get step(): JobContext['step'] {
+    this.#step ??= createStep(this.#lease, () => this.signal);
+    return this.#step;
+  }
+
+  get children(): JobContext['children'] {
+    return () => this.#lease.children();
+  }
+
   get signal(): AbortSignal {
-    return this.#signal();
+    return this.#deadline.signal;
   }
 
   get logger(): Logger {
@@ -141,46 +168,6 @@ class Context implements JobContext {
 /** Done of nothing (0 / 0) is taken as no progress. */
 function clamp(fraction: number): number {
   return Number.isNaN(fraction) ? 0 : Math.min(1, Math.max(0, fraction));
-}
-
-const EXCEEDED = Symbol('time limit exceeded');
-
-/** Ends an attempt that runs too long: aborts its signal, and stops waiting for a handler that does not listen to it. */
-function startDeadline(timeoutMs: number, lease: Pick<Lease, 'signal'>) {
-  let passed = false;
-  const controller = once(() => new AbortController());
-  // Handlers throw the reason on, and what they throw should be an Error.
-  const follow = () => {
-    const { reason } = lease.signal;
-    controller().abort(reason instanceof Error ? reason : new Error(String(reason)));
-  };
-  let isFollowing = false;
-  // A handler that never asks for its signal need not have one made.
-  const signal = once(() => {
-    if (lease.signal.aborted) follow();
-    else lease.signal.addEventListener('abort', follow, { once: true });
-    isFollowing = true;
-    return controller().signal;
-  });
-  let timer: NodeJS.Timeout | undefined;
-  const exceeded = new Promise<typeof EXCEEDED>((resolve) => {
-    timer = setTimeout(() => {
-      passed = true;
-      controller().abort(new Error(`the attempt ran longer than ${timeoutMs} ms`));
-      resolve(EXCEEDED);
-    }, timeoutMs);
-  });
-  return {
-    signal,
-    exceeded,
-    passed: () => passed,
-    outcome: () =>
-      failed('timeout', `expected the attempt to end within ${timeoutMs} ms, and it was still running`, true),
-    clear: () => {
-      clearTimeout(timer);
-      if (isFollowing) lease.signal.removeEventListener('abort', follow);
-    },
-  };
 }
 
 /** What a handler returned, as an outcome. What is stored is what JSON makes of it, so that is what is checked. Pure. */

@@ -21,7 +21,7 @@ export interface Cancellations {
 export interface CancellationsSetup {
   redis: Redis;
   keys: QueueKeys;
-  running: ReadonlyMap<string, RunningJob>;
+  running: ReadonlySet<RunningJob>;
   /** Called for each job that runs and has a mark, at every look. */
   onCancel: (lease: RunningJob, cancellation: Cancellation) => void;
   onError: (error: Error) => void;
@@ -39,7 +39,7 @@ export function watchCancellations({ redis, keys, running, onCancel, onError }: 
     // Where nobody has cancelled anything that ran, this is all.
     if ((await redis.exists(keys.cancelling)) === 0) return;
     // The jobs that run now, whatever has taken the place of one of them by the time the answers are here.
-    const leases = [...running.values()];
+    const leases = [...running];
     await Promise.all(
       leases.map(async (lease) => {
         const mark = await readMark(lease.id);

@@ -8,6 +8,7 @@ import { EVENTS_KEPT, STACK_MAX, STACKS_KEPT } from '../engine/limits.ts';
 import { reportOthers } from '../engine/unavailable.ts';
 import { cancelled, watchCancellations } from './cancellations.ts';
 import { type ChildEnd, readChildren } from './children.ts';
+import { endTogether } from './end-together.ts';
 import { expiryOf } from './expiry.ts';
 import { forgetOldJobs } from './forget.ts';
 import { handBackJob } from './hand-back-script.ts';
@@ -62,6 +63,8 @@ export type Outcome =
 export interface Consumer {
   /** Jobs that run at the moment. */
   readonly running: number;
+  /** Their leases. */
+  leases(): Lease[];
   /** Resolves once the consumer is connected and takes jobs. */
   ready(): Promise<void>;
   /**
@@ -101,10 +104,10 @@ export function makeWorkerId(): string {
 export function createConsumer(setup: ConsumerSetup): Consumer {
   const { queue, redis, prefix, onError, leaseMs = LEASE_MS, cancelGraceMs = () => CANCEL_GRACE_MS } = setup;
   const keys = queueKeys(prefix, queue);
-  const running = new Map<string, RunningJob>();
-  const loseLease = (id: string) => running.get(id)?.abort(new Error('lease lost'));
+  const running = new Set<RunningJob>();
   // A handler that was given up may report on while the job runs here again: that lease is not the one which is lost.
-  const onLost = ({ id, attempt }: ReportedLease) => running.get(id)?.attempt === attempt && loseLease(id);
+  const onLost = ({ id, attempt }: ReportedLease) =>
+    [...running].find((lease) => lease.id === id && lease.attempt === attempt)?.abort(new Error('lease lost'));
   const reports = createReports({ redis, keys, onError, onLost });
   const steps = createSteps({ redis, keys, onError: reportOthers(onError), onLost });
   const cancellations = watchCancellations({
@@ -114,7 +117,8 @@ export function createConsumer(setup: ConsumerSetup): Consumer {
     onCancel: (lease, cancellation) => lease.cancel(cancellation, cancelGraceMs(lease.type)),
     onError: reportOthers(onError),
   });
-  const renewals = createRenewals({ redis, keys, leaseMs, onError });
+  const doors = { reports, steps, children: (id: string) => readChildren(redis, prefix, id) };
+  const renewals = createRenewals({ redis, keys, held: running, leaseMs, onError });
 
   /** Only a job that was active before comes here with a mark: the others were ended in their line. */
   async function runAgain(lease: RunningJob): Promise<Outcome> {
@@ -146,24 +150,16 @@ export function createConsumer(setup: ConsumerSetup): Consumer {
     if (expired && !(await wasTakenBefore(job))) return settle(expired);
     // The engine would keep the stacks of all attempts.
     job.opts.stackTraceLimit = STACKS_KEPT;
-    const held = { id: job.id ?? '', token: token ?? '', attempt: job.attemptsStarted };
-    const lease = new RunningJob(job, queue, {
-      reports: reports.open(held),
-      steps: () => steps.open(held, job),
-      children: () => readChildren(redis, prefix, held.id),
-    });
-    running.set(lease.id, lease);
+    const lease = new RunningJob(job, token ?? '', queue, doors);
+    running.add(lease);
     cancellations.wake();
-    const letGo = renewals.hold(lease, token ?? '');
     try {
-      const outcome = await Promise.race([lease.attempt > 1 ? runAgain(lease) : setup.run(lease), lease.givenUp]);
-      lease.reports.close();
-      await lease.reports.flush();
+      const outcome = await lease.untilOver(lease.attempt > 1 ? runAgain(lease) : setup.run(lease));
+      await lease.endReports();
       return await (outcome === 'handed back' ? release(job, token) : conclude(lease.ending(outcome), job, token));
     } finally {
       lease.end();
-      letGo();
-      if (running.get(lease.id) === lease) running.delete(lease.id);
+      running.delete(lease);
     }
   }
 
@@ -175,6 +171,7 @@ export function createConsumer(setup: ConsumerSetup): Consumer {
     throw new WaitingError();
   }
 
+  endTogether(redis);
   const worker: Worker<unknown, unknown, string> = new Worker(engineName(queue), processJob, {
     connection: redis,
     prefix,
@@ -193,7 +190,7 @@ export function createConsumer(setup: ConsumerSetup): Consumer {
   const stopping = createStop({
     close: () => worker.close(),
     handBackRest: () => {
-      for (const lease of running.values()) {
+      for (const lease of running) {
         // First, so that what the handler makes of its signal is not taken for the outcome.
         lease.giveUp();
         lease.abort(new Error('the worker stops'));
@@ -204,6 +201,7 @@ export function createConsumer(setup: ConsumerSetup): Consumer {
     get running() {
       return running.size;
     },
+    leases: () => [...running],
     async ready() {
       await worker.waitUntilReady();
       // The engine's scripts trim the event stream to what stands here, and its workers do not say it by themselves.

@@ -15,21 +15,11 @@ const RENEW_MS = 1000;
 /** What is renewed: this start of the job, under this token. */
 export interface HeldLease {
   readonly id: string;
+  readonly token: string;
   readonly attempt: number;
+  /** By the clock of this process. */
+  readonly since: number;
   abort(reason: Error): void;
-}
-
-interface Held {
-  lease: HeldLease;
-  token: string;
-  since: number;
-}
-
-/** Renews the leases of one queue that this process holds. */
-export interface Renewals {
-  /** Renews the lease until the returned function is called, or it is lost: then the lease is aborted. */
-  hold(lease: HeldLease, token: string): () => void;
-  stop(): void;
 }
 
 /**
@@ -56,29 +46,33 @@ return answers
 export function createRenewals(setup: {
   redis: Redis;
   keys: QueueKeys;
+  /** The leases of one queue that this process holds; each is renewed until it is no longer among them, or lost: then it is aborted. */
+  held: ReadonlySet<HeldLease>;
   leaseMs?: number;
   onError: (error: Error) => void;
   now?: () => number;
-}): Renewals {
-  const { redis, keys, leaseMs = LEASE_MS, now = Date.now } = setup;
+}): { stop(): void } {
+  const { redis, keys, held, leaseMs = LEASE_MS, now = Date.now } = setup;
   const renewMs = Math.min(RENEW_MS, leaseMs / 3);
   const report = reportOthers(setup.onError);
-  const held = new Set<Held>();
+  const lost = new WeakSet<HeldLease>();
   let renewing = false;
 
-  async function renew(due: readonly Held[]): Promise<void> {
-    const leases = due.flatMap(({ lease, token }) => [lease.id, token, lease.attempt]);
+  async function renew(due: readonly HeldLease[]): Promise<void> {
+    const leases = due.flatMap(({ id, token, attempt }) => [id, token, attempt]);
     const answers = (await extendLeases(redis, [keys.active], [keys.base, leaseMs, ...leases])) as number[];
-    for (const [index, lost] of due.entries()) {
-      if (answers[index] === 1) continue;
+    for (const [index, lease] of due.entries()) {
       // One that has ended meanwhile is not lost: its end gave the lease back.
-      if (held.delete(lost)) lost.lease.abort(new Error('lease lost'));
+      if (answers[index] === 1 || !held.has(lease)) continue;
+      lost.add(lease);
+      lease.abort(new Error('lease lost'));
     }
   }
 
   const timer = setInterval(() => {
+    if (renewing) return;
     // Most jobs end before their first renewal. What waits for a Redis that is away must not pile up.
-    const due = renewing ? [] : [...held].filter(({ since }) => now() - since >= renewMs);
+    const due = [...held].filter((lease) => now() - lease.since >= renewMs && !lost.has(lease));
     if (due.length === 0) return;
     renewing = true;
     renew(due)
@@ -88,12 +82,5 @@ export function createRenewals(setup: {
       });
   }, renewMs);
 
-  return {
-    hold(lease, token) {
-      const entry = { lease, token, since: now() };
-      held.add(entry);
-      return () => held.delete(entry);
-    },
-    stop: () => clearInterval(timer),
-  };
+  return { stop: () => clearInterval(timer) };
 }

@@ -4,12 +4,19 @@ import type { StoredOptions } from '../engine/record.ts';
 import { cancelled } from './cancellations.ts';
 import type { ChildEnd } from './children.ts';
 import type { Lease, Outcome } from './index.ts';
-import type { OpenReports } from './reports.ts';
-import type { JobSteps } from './steps.ts';
+import type { OpenReports, Reports } from './reports.ts';
+import type { JobSteps, Steps } from './steps.ts';
+
+/** What opens the parts of a lease that most jobs never use. */
+export interface JobDoors {
+  reports: Reports;
+  steps: Steps;
+  children(id: string): Promise<ChildEnd[]>;
+}
 
 /**
- * A job that runs here: what its handler may do with it, and how to end it from outside. Its signal is made when somebody
- * asks for it: most short jobs never do, and making one cost a twentieth of such a job.
+ * A job that runs here: what its handler may do with it, and how to end it from outside. Its parts are made when somebody
+ * asks for them: most short jobs never do, and making a signal alone cost a twentieth of such a job.
  */
 export class RunningJob implements Lease {
   readonly id: string;
@@ -20,23 +27,23 @@ export class RunningJob implements Lease {
   readonly hasBackoff: boolean;
   readonly input: unknown;
   readonly timeoutMs: number | undefined;
-  readonly reports: OpenReports;
-  /** Resolves when the handler is to be waited for no longer: its job is handed back, or was cancelled and does not stop. */
-  readonly givenUp: Promise<Outcome | 'handed back'>;
+  readonly token: string;
+  /** When it was taken, by the clock of this process. */
+  readonly since = Date.now();
+  /** Stops waiting for the handler: its job is handed back, or was cancelled and does not stop. */
   giveUp: () => void = () => undefined;
   #cancellation: Cancellation | undefined;
   #grace: NodeJS.Timeout | undefined;
   #controller: AbortController | undefined;
-  readonly children: () => Promise<ChildEnd[]>;
-  readonly #openSteps: () => JobSteps;
+  readonly #job: object;
+  readonly #doors: JobDoors;
+  #reports: OpenReports | undefined;
+  #hasEndedReports = false;
   #steps: JobSteps | undefined;
 
-  constructor(
-    job: EngineJob<unknown, unknown, string>,
-    queue: string,
-    held: { reports: OpenReports; steps: () => JobSteps; children: () => Promise<ChildEnd[]> },
-  ) {
+  constructor(job: EngineJob<unknown, unknown, string>, token: string, queue: string, doors: JobDoors) {
     this.id = job.id ?? '';
+    this.token = token;
     this.type = job.name;
     this.queue = queue;
     this.attempt = job.attemptsStarted;
@@ -44,18 +51,40 @@ export class RunningJob implements Lease {
     this.hasBackoff = job.opts.backoff !== undefined;
     this.input = job.data;
     this.timeoutMs = (job.opts as StoredOptions).timeoutMs;
-    this.reports = held.reports;
-    this.#openSteps = held.steps;
-    this.children = held.children;
-    this.givenUp = new Promise((resolve) => {
+    this.#job = job;
+    this.#doors = doors;
+  }
+
+  get reports(): OpenReports {
+    if (this.#reports) return this.#reports;
+    this.#reports = this.#doors.reports.open(this);
+    // Its handler was given up, and may speak for the first time now.
+    if (this.#hasEndedReports) this.#reports.close();
+    return this.#reports;
+  }
+
+  get steps(): JobSteps {
+    this.#steps ??= this.#doors.steps.open(this, this.#job);
+    return this.#steps;
+  }
+
+  get children(): Lease['children'] {
+    return () => this.#doors.children(this.id);
+  }
+
+  /** Waits for the handler's outcome, until it is given up. */
+  untilOver(run: Promise<Outcome>): Promise<Outcome | 'handed back'> {
+    return new Promise((resolve, reject) => {
       this.giveUp = () => resolve(this.#cancellation ? cancelled(this.#cancellation) : 'handed back');
+      run.then(resolve, reject);
     });
   }
 
-  /** Most jobs have none. */
-  get steps(): JobSteps {
-    this.#steps ??= this.#openSteps();
-    return this.#steps;
+  /** Takes no more reports from the handler and sends what is left; nothing to wait for where it never made any. */
+  endReports(): Promise<void> | undefined {
+    this.#hasEndedReports = true;
+    this.#reports?.close();
+    return this.#reports?.flush();
   }
 
   get signal(): AbortSignal {

@@ -8,3 +8,9 @@ declare module 'bullmq/dist/cjs/scripts/addPrioritizedJob-9.js' {
 declare module 'bullmq/dist/cjs/scripts/addStandardJob-9.js' {
   export const addStandardJob: { content: string; keys: number };
 }
+declare module 'bullmq/dist/cjs/scripts/moveToFinished-14.js' {
+  export const moveToFinished: { content: string; keys: number };
+}
+declare module 'bullmq/dist/cjs/version.js' {
+  export const version: string;
+}

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Redis } from 'ioredis';
 
-type Run = (redis: Redis, keys: readonly string[], args: readonly (string | number)[]) => Promise<unknown>;
+type Run = (redis: Redis, keys: readonly string[], args: readonly (string | number | Buffer)[]) => Promise<unknown>;
 
 /** A Lua script that Redis runs as one atomic step. */
 export interface Script extends Run {
