@@ -32,6 +32,7 @@ import { createEventStreams, type EventStreams } from './sse.ts';
 import { makeAuthorize } from './sse-access.ts';
 import { jobOfEvents } from './sse-request.ts';
 import { readOpsTargets, readTargets } from './targets.ts';
+import { textParser } from './text-parser.ts';
 import { reviewTokens, serveRefresh } from './token-review.ts';
 import { guardUpgrades } from './upgrade.ts';
 import { serveWatches, type WatchSetup } from './watch.ts';
@@ -141,6 +142,7 @@ function openSocketIo(http: HttpServer): Server {
     // Under faults, Socket.IO's own recovery lost and doubled events while it reported success: the cursor is the client's.
     connectionStateRecovery: undefined,
     perMessageDeflate: false,
+    parser: textParser,
     maxHttpBufferSize: MESSAGE_MAX_BYTES,
     connectTimeout: CONNECT_MS,
     pingInterval: 15_000,

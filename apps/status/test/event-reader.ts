@@ -40,12 +40,16 @@ export async function readEvents(base: string, path: string, options: ReadOption
       .end();
   });
   let text = '';
-  let rest = '';
+  // A snapshot of megabytes comes in hundreds of chunks: to look through all of them at each one took most of a test.
+  let rest: string[] = [];
   response.setEncoding('utf8');
   response.on('data', (chunk: string) => {
     text += chunk;
-    const blocks = (rest + chunk).split('\n\n');
-    rest = blocks.pop() ?? '';
+    const isComplete = ((rest.at(-1) ?? '').slice(-1) + chunk).includes('\n\n');
+    rest.push(chunk);
+    if (!isComplete) return;
+    const blocks = rest.join('').split('\n\n');
+    rest = [blocks.pop() ?? ''];
     for (const block of blocks) messages.push(...parse(block));
   });
   const over = new Promise<'ended' | 'cut'>((resolve) => {

@@ -1,12 +1,4 @@
-import type {
-  AttemptRecord,
-  Cancellation,
-  JobEvent,
-  JobState,
-  LogLine,
-  OutputChunk,
-  Progress,
-} from '@spillway/contracts';
+import type { AttemptRecord, Cancellation, JobEvent, JobState, Progress } from '@spillway/contracts';
 import { decodeFailure } from '../engine/failure.ts';
 import { parseAttempt } from '../engine/history.ts';
 import { pairs } from '../engine/snapshot.ts';
@@ -25,9 +17,12 @@ export type Wanted = Pick<ReadonlyMap<string, unknown>, 'has'>;
 export function parseEvent([pos, flat]: StreamEntry, wanted: Wanted): JobEvent | undefined {
   const job = fieldOf(flat, 'jobId');
   if (!job || !wanted.has(job)) return undefined;
+  const head = { job, pos, at: Number(pos.slice(0, pos.indexOf('-'))) };
+  const name = fieldOf(flat, 'event');
+  // Most entries are reports, and are read without a table of their fields.
+  if (name === 'report' || name === 'progress') return parseReport(head, flat);
   const fields = pairs(flat);
-  const head = { job, pos, at: Number(pos.split('-')[0]) };
-  switch (fields.event) {
+  switch (name) {
     case 'waiting':
       return { ...head, kind: 'state', state: 'waiting', ...parseEnded(fields), ...parseCounts(fields) };
     case 'active':
@@ -59,9 +54,6 @@ export function parseEvent([pos, flat]: StreamEntry, wanted: Wanted): JobEvent |
       const state: JobState = error.code === 'cancelled' ? 'cancelled' : 'failed';
       return { ...head, kind: 'state', state, error, ...parseEnded(fields), ...cancellation(fields) };
     }
-    case 'progress':
-    case 'report':
-      return { ...head, kind: 'report', ...parseReport(fields) };
     case 'removed':
       return { ...head, kind: 'removed' };
     default:
@@ -89,17 +81,39 @@ function parseCounts({ attempt, attempts }: Record<string, string>): { attempt?:
   return { ...(attempt && { attempt: Number(attempt) }), ...(attempts && { attempts: Number(attempts) }) };
 }
 
-function parseReport(fields: Record<string, string>): { progress?: Progress; log?: LogLine[]; output?: OutputChunk[] } {
-  const lines = fields.log ? (JSON.parse(fields.log) as string[]) : [];
-  const chunks = fields.output ? (JSON.parse(fields.output) as unknown[]) : [];
-  const progress = fields.data ? toProgress(JSON.parse(fields.data)) : undefined;
-  return {
-    ...(progress && { progress }),
-    ...(lines.length > 0 && { log: lines.map((line, index) => ({ n: Number(fields.logFrom) + index, line })) }),
-    ...(chunks.length > 0 && {
-      output: chunks.map((chunk, index) => ({ n: Number(fields.outputFrom) + index, chunk })),
-    }),
-  };
+type ReportEvent = Extract<JobEvent, { kind: 'report' }>;
+
+function parseReport(head: Pick<JobEvent, 'job' | 'pos' | 'at'>, flat: readonly string[]): ReportEvent {
+  const event: ReportEvent = { kind: 'report', job: head.job, pos: head.pos, at: head.at };
+  for (let index = 0; index < flat.length; index += 2) {
+    const text = flat[index + 1] ?? '';
+    switch (flat[index]) {
+      case 'data':
+        readProgress(event, text);
+        break;
+      case 'log':
+        readLines(event, text, Number(fieldOf(flat, 'logFrom')));
+        break;
+      case 'output':
+        readChunks(event, text, Number(fieldOf(flat, 'outputFrom')));
+    }
+  }
+  return event;
+}
+
+function readProgress(event: ReportEvent, text: string): void {
+  const progress = text && toProgress(JSON.parse(text));
+  if (progress) event.progress = progress;
+}
+
+function readLines(event: ReportEvent, text: string, from: number): void {
+  const lines = text ? (JSON.parse(text) as string[]) : [];
+  if (lines.length > 0) event.log = lines.map((line, index) => ({ n: from + index, line }));
+}
+
+function readChunks(event: ReportEvent, text: string, from: number): void {
+  const chunks = text ? (JSON.parse(text) as unknown[]) : [];
+  if (chunks.length > 0) event.output = chunks.map((chunk, index) => ({ n: from + index, chunk }));
 }
 
 /** Other workers on the same queue may report a bare number, as a percentage; ours report an object. */
