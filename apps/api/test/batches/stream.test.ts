@@ -7,7 +7,7 @@ import { call, type Spillway, startService, startSpillway, until } from '@spillw
 let spillway: Spillway;
 beforeAll(async () => {
   spillway = await startSpillway({ workers: 2 });
-});
+}, 60_000);
 afterAll(() => spillway[Symbol.asyncDispose]());
 
 const NOOP = { type: 'demo.noop' };
