@@ -19,7 +19,9 @@ const counts = {
   completed: Type.Integer(),
   failed: Type.Integer(),
   cancelled: Type.Integer(),
-  removed: Type.Integer({ description: 'removed before they ended; those removed after it stay counted as they ended' }),
+  removed: Type.Integer({
+    description: 'removed before they ended; those removed after it stay counted as they ended',
+  }),
 };
 
 /** How the jobs of a batch stand. */

@@ -13,9 +13,30 @@ async function collect(pieces: readonly string[], maxBytes = 100): Promise<[numb
 test.each<[string, string[], [number, string | undefined][]]>([
   ['nothing', [], []],
   ['one line without an end', ['{"a":1}'], [[1, '{"a":1}']]],
-  ['lines in one piece', ['a\nb\n'], [[1, 'a'], [2, 'b']]],
-  ['a line in many pieces', ['a', 'b', 'c\nd'], [[1, 'abc'], [2, 'd']]],
-  ['blank lines, which count', ['a\n\n  \r\nb\n\n'], [[1, 'a'], [4, 'b']]],
+  [
+    'lines in one piece',
+    ['a\nb\n'],
+    [
+      [1, 'a'],
+      [2, 'b'],
+    ],
+  ],
+  [
+    'a line in many pieces',
+    ['a', 'b', 'c\nd'],
+    [
+      [1, 'abc'],
+      [2, 'd'],
+    ],
+  ],
+  [
+    'blank lines, which count',
+    ['a\n\n  \r\nb\n\n'],
+    [
+      [1, 'a'],
+      [4, 'b'],
+    ],
+  ],
   ['a character that two pieces share', ['ä', '\n'], [[1, 'ä']]],
 ])('a stream of %s', async (_what, pieces, lines) => {
   expect(await collect(pieces)).toEqual(lines);

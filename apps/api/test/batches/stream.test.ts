@@ -33,10 +33,14 @@ async function stream(lines: Iterable<unknown>, query = '', headers = {}, url = 
 
 const read = async (id: string, url = spillway.url) => (await call<Batch>(url, 'GET', `/v1/batches/${id}`)).body;
 const ended = (id: string) =>
-  until('the end of the batch', async () => {
-    const batch = await read(id);
-    return batch.finishedAt && batch;
-  }, 60_000);
+  until(
+    'the end of the batch',
+    async () => {
+      const batch = await read(id);
+      return batch.finishedAt && batch;
+    },
+    60_000,
+  );
 
 test('ten thousand lines are one batch, each job runs once, and the counts are exact', async () => {
   const { status, body } = await stream(Array(10_000).fill(NOOP));
@@ -113,10 +117,14 @@ test('a batch whose api is killed half-way seals itself, and what follows it is 
   });
   await api.stop('SIGKILL');
   socket.destroy();
-  const found = await until('the seal', async () => {
-    const { body } = await call<Batch>(spillway.url, 'GET', `/v1/batches/${batch}`);
-    return body.onComplete?.job && body;
-  }, 60_000);
+  const found = await until(
+    'the seal',
+    async () => {
+      const { body } = await call<Batch>(spillway.url, 'GET', `/v1/batches/${batch}`);
+      return body.onComplete?.job && body;
+    },
+    60_000,
+  );
   expect(found).toMatchObject({ total: 500, completed: 500, sealed: true });
 }, 90_000);
 
@@ -170,7 +178,10 @@ test('a batch is cancelled, its failures listed and retried, and its results str
 
   const response = await fetch(`${spillway.url}/v1/batches/${body.id}/results`);
   expect(response.headers.get('content-type')).toBe('application/x-ndjson');
-  const results = (await response.text()).trim().split('\n').map((line) => JSON.parse(line) as BatchResult);
+  const results = (await response.text())
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as BatchResult);
   expect(results).toHaveLength(145);
   const states = results.map(({ state }) => state);
   expect([...new Set(states)].sort()).toEqual(['cancelled', 'completed', 'failed']);

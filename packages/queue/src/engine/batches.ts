@@ -52,7 +52,13 @@ export async function openRecord(
 /** Says where jobs of the batch are. To be called before they are stored: what nobody finds, nobody counts. */
 export async function addQueues({ redis, prefix }: BatchPlace, id: string, queues: readonly string[]): Promise<void> {
   const key = batchKeys(prefix, id).queues;
-  await executed(redis.multi().sadd(key, ...queues).expire(key, LABEL_TTL_S).exec());
+  await executed(
+    redis
+      .multi()
+      .sadd(key, ...queues)
+      .expire(key, LABEL_TTL_S)
+      .exec(),
+  );
 }
 
 export async function keepWriting({ redis, prefix }: BatchPlace, id: string, refused: number): Promise<void> {

@@ -24,6 +24,9 @@ export function createConclude(setup: BatchPlace & { submit: Producer['submit'];
 }
 
 /** What the job that follows a batch is given. Pure. */
-export function completionInput({ url }: Pick<OnComplete, 'url'>, told: { batch: string; counts: BatchCounts }): object {
+export function completionInput(
+  { url }: Pick<OnComplete, 'url'>,
+  told: { batch: string; counts: BatchCounts },
+): object {
   return url === undefined ? told : { url, method: 'POST', body: told };
 }

@@ -10,8 +10,8 @@ import {
 } from '@spillway/contracts';
 import type { JobsOptions } from 'bullmq';
 import type { Redis } from 'ioredis';
-import { queueKeys } from '../engine/keys.ts';
 import { addQueues, openRecord, sealRecord } from '../engine/batches.ts';
+import { queueKeys } from '../engine/keys.ts';
 import { labelParts, labelsOf, targetsOf } from '../engine/labels.ts';
 import { KEEP_COMPLETED_S } from '../engine/limits.ts';
 import { openQueues, type QueueHandles } from '../engine/queue-handles.ts';

@@ -49,7 +49,10 @@ export interface Reader {
   /** A batch as it was counted last; undefined where there is none. */
   batch(id: string): Promise<Batch | undefined>;
   /** One page of a batch's failed jobs, newest end first. @throws batch_not_found, invalid_request for a cursor that is not ours */
-  failures(batch: string, page: { limit: number; cursor?: string | undefined }): Promise<{ jobs: Job[]; next?: string }>;
+  failures(
+    batch: string,
+    page: { limit: number; cursor?: string | undefined },
+  ): Promise<{ jobs: Job[]; next?: string }>;
   /** What became of each job of a batch, a few at a time, queue by queue. @throws batch_not_found, at the first step */
   results(batch: string): AsyncGenerator<BatchResult[], void>;
   queue(name: string): Promise<Pick<QueueInfo, 'counts' | 'paused'>>;

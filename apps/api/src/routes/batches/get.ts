@@ -1,6 +1,6 @@
+import { Type } from 'typebox';
 import type { App } from '../../app.ts';
 import type { Services } from '../../services.ts';
-import { Type } from 'typebox';
 import { BatchParams, problems, scoped } from '../schema.ts';
 
 const schema = {
@@ -17,5 +17,7 @@ const schema = {
 };
 
 export function getBatch(app: App, { producer }: Services): void {
-  app.get('/v1/batches/:id', { schema, config: scoped('read', 'batch') }, ({ params }) => producer.batches.get(params.id));
+  app.get('/v1/batches/:id', { schema, config: scoped('read', 'batch') }, ({ params }) =>
+    producer.batches.get(params.id),
+  );
 }

@@ -54,9 +54,11 @@ async function storeLines(body: IncomingMessage, setup: StreamSetup, tally: Stre
 
 function readLine({ number, bytes }: Line, { readJson, maxLineBytes }: StreamSetup): unknown {
   if (number > BATCH_LINES_MAX)
-    throw new SpillwayError('body_too_large', `expected at most ${BATCH_LINES_MAX} lines, got more; send several batches`);
-  if (!bytes)
-    throw new SpillwayError('body_too_large', `expected a line of at most ${maxLineBytes} bytes, got more`);
+    throw new SpillwayError(
+      'body_too_large',
+      `expected at most ${BATCH_LINES_MAX} lines, got more; send several batches`,
+    );
+  if (!bytes) throw new SpillwayError('body_too_large', `expected a line of at most ${maxLineBytes} bytes, got more`);
   return readJson(bytes);
 }
 
@@ -74,7 +76,11 @@ function count(tally: StreamTally, line: number, entry: BatchEntry): void {
 /** Says which batch has what was stored before. */
 function told(error: unknown, { id, lines }: StreamTally): unknown {
   if (!(error instanceof SpillwayError)) return error;
-  return new SpillwayError(error.code, `${error.message}; batch ${id} has the jobs up to line ${lines}, and seals itself`, {
-    cause: error,
-  });
+  return new SpillwayError(
+    error.code,
+    `${error.message}; batch ${id} has the jobs up to line ${lines}, and seals itself`,
+    {
+      cause: error,
+    },
+  );
 }
