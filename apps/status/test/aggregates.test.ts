@@ -23,7 +23,10 @@ test('whatever happens between two looks is told once', async () => {
   let reads = 0;
   const told: Batch[] = [];
   const aggregates = new Aggregates({
-    read: async () => ({ id: 'b', completed: (reads += 1) }) as Batch,
+    read: async () => {
+      reads += 1;
+      return { id: 'b', completed: reads } as Batch;
+    },
     tell: (batch) => told.push(batch),
     onError: () => undefined,
   });

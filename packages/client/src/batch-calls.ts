@@ -8,6 +8,7 @@ import type {
   BatchStreamReply,
   JobList,
 } from '@spillway/contracts';
+import { readLines } from './event-stream.ts';
 import type { Http } from './http.ts';
 
 /** Many jobs that are submitted, watched and steered as one. `client.watchAll({ batch })` follows one live. */
@@ -58,25 +59,7 @@ export function batchCalls(http: Http): BatchCalls {
         signal,
         timeoutMs: Number.POSITIVE_INFINITY,
       });
-      if (response.body) for await (const line of linesOf(response.body)) yield JSON.parse(line) as BatchResult;
+      if (response.body) for await (const line of readLines(response.body)) yield JSON.parse(line) as BatchResult;
     },
   };
-}
-
-async function* linesOf(body: ReadableStream<Uint8Array>): AsyncGenerator<string, void> {
-  const reader = body.pipeThrough(new TextDecoderStream() as TransformStream<Uint8Array, string>).getReader();
-  let rest = '';
-  try {
-    for (;;) {
-      const { done, value = '' } = await reader.read();
-      const lines = (rest + value).split('\n');
-      rest = lines.pop() ?? '';
-      yield* lines;
-      if (done) break;
-    }
-    if (rest) yield rest;
-  } finally {
-    // Who stops early is sent no more.
-    await reader.cancel();
-  }
 }

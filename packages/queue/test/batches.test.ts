@@ -50,7 +50,7 @@ test('every member of a batch is counted once, in whichever queue it ends', asyn
   await consume(sandbox, fails, { queue: OTHER.queue });
   const ended = await until('the end of the batch', async () => {
     const found = await batches.get(batch);
-    return found.open === 0 && found;
+    return found.open === 0 ? found : undefined;
   });
   expect(ended).toMatchObject({ total: 20, completed: 17, failed: 3, cancelled: 0, removed: 0 });
   expect(ended.finishedAt).toEqual(expect.any(String));
@@ -83,7 +83,7 @@ test('the sweep of any worker counts what a dead one did not, and seals what a d
   await consume(sandbox, async () => COMPLETED, { batchSweepMs: 20 });
   const swept = await until('a swept batch', async () => {
     const batch = await reader.batch(writer.id);
-    return batch?.onComplete?.job && batch;
+    return batch?.onComplete?.job ? batch : undefined;
   });
   expect(swept).toMatchObject({ total: 1, completed: 1, open: 0, sealed: true });
   await until('an empty list', async () => (await redis.scard(keys.batches)) === 0);
@@ -95,7 +95,14 @@ test('a batch that is still written is not concluded', async () => {
   const writer = await producer.batches.open(producer.newBatch(), { tenant: undefined, onComplete: { type: DONE } });
   const done: string[] = [];
   await consume(sandbox, async () => COMPLETED, { batchSweepMs: 20 });
-  await consume(sandbox, async (lease) => (done.push(lease.id), COMPLETED), { queue: DONE.queue });
+  await consume(
+    sandbox,
+    async ({ id }) => {
+      done.push(id);
+      return COMPLETED;
+    },
+    { queue: DONE.queue },
+  );
   await writer.reach([TYPE.queue]);
   for (const expected of [1, 2]) {
     await producer.submit({ type: TYPE, input: {}, batch: writer.id });
@@ -117,11 +124,21 @@ test('what follows a batch is submitted once, whoever concludes it and however o
   });
   const inputs: unknown[] = [];
   const failOnce = new Set<string>();
-  const run = async ({ id, input }: { id: string; input: unknown }) =>
-    (input as { fail?: boolean }).fail && !failOnce.has(id) ? (failOnce.add(id), FAILED) : COMPLETED;
+  const run = async ({ id, input }: { id: string; input: unknown }) => {
+    if (!(input as { fail?: boolean }).fail || failOnce.has(id)) return COMPLETED;
+    failOnce.add(id);
+    return FAILED;
+  };
   await consume(sandbox, run, { batchSweepMs: 20 });
   await consume(sandbox, run, { queue: OTHER.queue, batchSweepMs: 20 });
-  await consume(sandbox, async ({ input }) => (inputs.push(input), COMPLETED), { queue: DONE.queue });
+  await consume(
+    sandbox,
+    async ({ input }) => {
+      inputs.push(input);
+      return COMPLETED;
+    },
+    { queue: DONE.queue },
+  );
   await until('what follows', () => inputs.length > 0);
   const counts = { total: 30, open: 0, completed: 29, failed: 1, cancelled: 0, removed: 0 };
   expect(inputs).toEqual([{ batch, counts }]);

@@ -33,8 +33,8 @@ export function createJsonReader(app: App): (body: Buffer) => unknown {
     if (isNestedTooDeep(text))
       throw invalid(`expected JSON of at most ${JSON_NESTING_MAX} levels, got one that is nested deeper`);
     let read: unknown;
-    // It calls back at once, and makes no use of the request.
-    parse(undefined as never, text, (error, value) => {
+    // It calls back at once, gives nothing back, and makes no use of the request.
+    void parse(undefined as never, text, (error, value) => {
       if (error) throw invalid(faultOf(text));
       read = value;
     });

@@ -37,7 +37,7 @@ const ended = (id: string) =>
     'the end of the batch',
     async () => {
       const batch = await read(id);
-      return batch.finishedAt && batch;
+      return batch.finishedAt ? batch : undefined;
     },
     60_000,
   );
@@ -96,7 +96,7 @@ test('a client that is cut half-way leaves a batch of what arrived, which is sea
   socket.destroy();
   const sealed = await until('the seal', async () => {
     const found = await read(batch);
-    return found.sealed && found;
+    return found.sealed ? found : undefined;
   });
   expect(sealed).toMatchObject({ total: 3000, open: 3000 });
 });
@@ -113,7 +113,7 @@ test('a batch whose api is killed half-way seals itself, and what follows it is 
   const batch = await until('the jobs', async () => {
     const { body } = await call<JobList>(spillway.url, 'GET', '/v1/jobs?tag=killed-api&limit=1');
     const id = body.jobs[0]?.batch;
-    return id !== undefined && (await read(id)).total === 500 && id;
+    return id !== undefined && (await read(id)).total === 500 ? id : undefined;
   });
   await api.stop('SIGKILL');
   socket.destroy();
@@ -121,7 +121,7 @@ test('a batch whose api is killed half-way seals itself, and what follows it is 
     'the seal',
     async () => {
       const { body } = await call<Batch>(spillway.url, 'GET', `/v1/batches/${batch}`);
-      return body.onComplete?.job && body;
+      return body.onComplete?.job ? body : undefined;
     },
     60_000,
   );
@@ -144,7 +144,7 @@ test('two apis tell the same of a batch, and follow it up once', async () => {
   const { body } = await stream(Array(50).fill(NOOP), '?onComplete=demo.noop', {}, other.url);
   const batch = await until('what follows', async () => {
     const [one, two] = await Promise.all([read(body.id), read(body.id, other.url)]);
-    return one.onComplete?.job && one.onComplete.job === two.onComplete?.job && one;
+    return one.onComplete?.job && one.onComplete.job === two.onComplete?.job ? one : undefined;
   });
   const job = await call<Job>(spillway.url, 'GET', `/v1/jobs/${batch.onComplete?.job}?wait=20`);
   expect(job.body).toMatchObject({
