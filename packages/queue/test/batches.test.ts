@@ -23,7 +23,7 @@ async function startBatch(sandbox: Sandbox, start: Start = {}) {
   const { jobs = 3, types = [TYPE], onComplete, inputOf = () => ({}), options = {} } = start;
   const queue = await openQueue(sandbox);
   const { batches } = queue.producer;
-  const writer = await batches.open(queue.producer.newBatch(), { tenant: undefined, onComplete });
+  const writer = batches.open(queue.producer.newBatch(), { tenant: undefined, onComplete });
   await writer.reach(types.map((type) => type.queue));
   const stored = await Promise.all(
     Array.from({ length: jobs }, (_, index) => {
@@ -72,7 +72,7 @@ test('ends that a dead worker did not count are counted by a read', async () => 
 test('the sweep of any worker counts what a dead one did not, and seals what a dead writer left', async () => {
   await using sandbox = await openSandbox();
   const { producer, redis, prefix, reader } = await openQueue(sandbox);
-  const writer = await producer.batches.open(producer.newBatch(), { tenant: undefined, onComplete: { type: DONE } });
+  const writer = producer.batches.open(producer.newBatch(), { tenant: undefined, onComplete: { type: DONE } });
   await writer.reach([TYPE.queue]);
   const { id } = await producer.submit({ type: TYPE, input: {}, batch: writer.id });
   writer.abandon();
@@ -92,7 +92,7 @@ test('the sweep of any worker counts what a dead one did not, and seals what a d
 test('a batch that is still written is not concluded', async () => {
   await using sandbox = await openSandbox();
   const { producer } = await openQueue(sandbox);
-  const writer = await producer.batches.open(producer.newBatch(), { tenant: undefined, onComplete: { type: DONE } });
+  const writer = producer.batches.open(producer.newBatch(), { tenant: undefined, onComplete: { type: DONE } });
   const done: string[] = [];
   await consume(sandbox, async () => COMPLETED, { batchSweepMs: 20 });
   await consume(

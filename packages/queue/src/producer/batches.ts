@@ -41,8 +41,8 @@ export interface BatchWriter {
 
 /** Batches as a whole. All calls fail with `batch_not_found`, and with `unavailable` while Redis is away. */
 export interface Batches {
-  /** Begins a batch, or goes on with one that was broken off. */
-  open(id: string, options: { tenant: string | undefined; onComplete: OnComplete | undefined }): Promise<BatchWriter>;
+  /** Begins a batch, or goes on with one that was broken off. Its record is there with the first `reach`, or the seal. */
+  open(id: string, options: { tenant: string | undefined; onComplete: OnComplete | undefined }): BatchWriter;
   /** Its counts, after ends that a dead process left uncounted were counted. */
   get(id: string): Promise<Batch>;
   /** Cancels all jobs that have not ended. Those that come while it works may be missed. */
@@ -71,7 +71,7 @@ export function createBatches(setup: BatchesSetup): Batches {
     return queues;
   };
   return {
-    open: (id, options) => withRedis(redis, () => openBatch(setup, id, options)),
+    open: (id, options) => openBatch(setup, id, options),
     get: (id) => withRedis(redis, () => look(setup, id)),
     async cancel(id, by, reason) {
       const queues = await withRedis(redis, () => known(id));
@@ -85,13 +85,15 @@ export function createBatches(setup: BatchesSetup): Batches {
   };
 }
 
-async function openBatch(
+function openBatch(
   setup: BatchesSetup,
   id: string,
   { tenant, onComplete }: Parameters<Batches['open']>[1],
-): Promise<BatchWriter> {
+): BatchWriter {
   const { redis, now, conclude } = setup;
-  await openRecord(setup, id, { now: now(), tenant, onComplete });
+  // Not waited for here: it travels together with what the first `reach` sends.
+  const opened = withRedis(redis, () => openRecord(setup, id, { now: now(), tenant, onComplete }));
+  opened.catch(() => undefined);
   const reached = new Set<string>();
   // What a beat cannot say, the next one says.
   const beat = setInterval(() => keepWriting(setup, id, writer.refused).catch(() => undefined), WRITER_BEAT_MS).unref();
@@ -101,12 +103,13 @@ async function openBatch(
     async reach(queues) {
       const fresh = [...new Set(queues)].filter((queue) => !reached.has(queue));
       if (fresh.length === 0) return;
-      await withRedis(redis, () => addQueues(setup, id, fresh));
+      await Promise.all([opened, withRedis(redis, () => addQueues(setup, id, fresh))]);
       for (const queue of fresh) reached.add(queue);
     },
     async seal() {
       clearInterval(beat);
-      await withRedis(redis, () => sealRecord(setup, id, { now: now(), refused: writer.refused }));
+      const sealed = withRedis(redis, () => sealRecord(setup, id, { now: now(), refused: writer.refused }));
+      await Promise.all([opened, sealed]);
       // Jobs that have ended before could not conclude it.
       if (onComplete) await withRedis(redis, () => conclude(id));
     },

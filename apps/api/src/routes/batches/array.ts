@@ -38,7 +38,7 @@ async function storeAll(
   claim?: BatchClaim,
 ): Promise<{ id: string; jobs: BatchEntry[] }> {
   const { batches, newBatch } = services.producer;
-  const writer = await batches.open(claim?.id ?? newBatch(), { tenant, onComplete });
+  const writer = batches.open(claim?.id ?? newBatch(), { tenant, onComplete });
   try {
     const context = { services, writer, tenant, place: claim?.place };
     const entries = await storeEntries(context, jobs.length, (index) => jobs[index]);

@@ -74,7 +74,7 @@ function registerSubmit(app: App, services: Services, maxLineBytes: number): voi
     const tenant = tenantOf(request.caller);
     if (request.body instanceof IncomingMessage) {
       assertNoKey(key);
-      const writer = await producer.batches.open(producer.newBatch(), { tenant, onComplete });
+      const writer = producer.batches.open(producer.newBatch(), { tenant, onComplete });
       const tally = await storeStream(request.body, { services, writer, tenant, readJson, maxLineBytes });
       return accepted(reply, { ...tally, watch: watchGrant(tokens, request, { batches: [tally.id] }) });
     }
