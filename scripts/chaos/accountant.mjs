@@ -167,7 +167,11 @@ function findMiscounted({ batches, jobs }) {
     const states = members.map((member) => jobs.get(member)?.state);
     const count = (/** @type {string} */ state) => states.filter((one) => one === state).length;
     const ended = Object.fromEntries(FINAL.map((state) => [state, count(state)]));
-    const expected = { total: members.length, open: states.filter((one) => !FINAL.includes(one ?? '')).length, ...ended };
+    const expected = {
+      total: members.length,
+      open: states.filter((one) => !FINAL.includes(one ?? '')).length,
+      ...ended,
+    };
     const wrong = Object.entries(expected).filter(([name, number]) => counts?.[name] !== number);
     return wrong.length === 0
       ? []
