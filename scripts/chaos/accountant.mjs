@@ -6,6 +6,8 @@ import { percentile } from './percentile.mjs';
 /** What a handler wrote down outside of Redis. @typedef {{ job: string, key: string, run: string, phase: 'start' | 'effect' | 'fail', at: number }} Mark */
 /** A job as the API shows it in the end. @typedef {{ state: string, error?: { code: string } }} Ended */
 
+/** A batch, its jobs, and how the API counts them. @typedef {{ id: string, jobs: string[], counts?: Record<string, number> }} CountedBatch */
+
 /**
  * @typedef {object} History
  * @property {Acceptance[]} accepted
@@ -14,6 +16,7 @@ import { percentile } from './percentile.mjs';
  * @property {ReadonlyMap<string, Happening[]>} trails by job, from the event stream
  * @property {ReadonlyMap<string, Ended>} jobs by id, over the API
  * @property {{ id: string, state?: string, run?: string, trouble?: string }[]} watched
+ * @property {CountedBatch[]} batches
  * @property {{ pid: number, at: number }[]} kills of workers
  */
 
@@ -33,6 +36,7 @@ export const PROMISES = [
   { key: 'endsWithoutEffect', title: 'completed without effect', find: findEndsWithoutEffect },
   { key: 'unasked', title: 'failed or cancelled unasked', find: findUnasked },
   { key: 'brokenCancels', title: 'cancelled, but ended otherwise', find: findBrokenCancels },
+  { key: 'miscounted', title: 'batches counted wrong', find: findMiscounted },
   { key: 'missedEnds', title: 'watchers that missed an end', find: findMissedEnds },
 ];
 
@@ -154,6 +158,24 @@ function findBrokenCancels({ cancels, jobs }) {
   return cancels.flatMap(({ id, state }) => {
     const now = jobs.get(id)?.state;
     return state === 'cancelled' && now !== 'cancelled' ? [{ job: id, what: `ended as ${now}` }] : [];
+  });
+}
+
+/** The counts of a batch are not those of its jobs. @param {History} history */
+function findMiscounted({ batches, jobs }) {
+  return batches.flatMap(({ id, jobs: members, counts }) => {
+    const states = members.map((member) => jobs.get(member)?.state);
+    const count = (/** @type {string} */ state) => states.filter((one) => one === state).length;
+    const ended = Object.fromEntries(FINAL.map((state) => [state, count(state)]));
+    const expected = {
+      total: members.length,
+      open: states.filter((one) => !FINAL.includes(one ?? '')).length,
+      ...ended,
+    };
+    const wrong = Object.entries(expected).filter(([name, number]) => counts?.[name] !== number);
+    return wrong.length === 0
+      ? []
+      : [{ job: id, what: wrong.map(([name, number]) => `${name} is ${counts?.[name]}, not ${number}`).join(', ') }];
   });
 }
 

@@ -68,6 +68,22 @@ export async function readJobs(url, ids) {
   return jobs;
 }
 
+/**
+ * Batches as the API counts them, each once.
+ * @param {string} url
+ * @param {{ id: string, jobs: string[] }[]} told
+ * @returns {Promise<import('./accountant.mjs').CountedBatch[]>}
+ */
+export async function readBatches(url, told) {
+  const batches = [...new Map(told.map((batch) => [batch.id, batch])).values()];
+  const counted = [];
+  for (const { id, jobs } of batches) {
+    const { status, body } = await callUntilAnswered(`${url}/v1/batches/${id}`, {});
+    counted.push({ id, jobs, counts: status === 200 ? body : undefined });
+  }
+  return counted;
+}
+
 /** @param {string} url @param {string} id @param {Map<string, Ended>} jobs */
 async function readJob(url, id, jobs) {
   const { status, body } = await callUntilAnswered(`${url}/v1/jobs/${id}`, {});

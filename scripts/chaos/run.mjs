@@ -6,7 +6,7 @@ import { judge } from './accountant.mjs';
 import { openCast } from './cast.mjs';
 import { EventTail } from './event-tail.mjs';
 import { makeFaults } from './faults.mjs';
-import { readJobs, readLines, readMarks, untilDrained } from './history.mjs';
+import { readBatches, readJobs, readLines, readMarks, untilDrained } from './history.mjs';
 import { callUntilAnswered } from './load/call.mjs';
 import { startLoad } from './load.mjs';
 import { planFaults } from './plan.mjs';
@@ -69,6 +69,10 @@ async function perform(options, { folder, running, stop }) {
     trails: tail.trails,
     jobs,
     watched,
+    batches: await readBatches(
+      cast.url,
+      answers.filter(({ say: said }) => said === 'batch'),
+    ),
     kills: faults.filter(({ kind }) => kind === 'worker-kill'),
   });
   return toReport(options, {

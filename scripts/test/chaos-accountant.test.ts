@@ -14,6 +14,7 @@ function historyWith(change: Partial<History> = {}): History {
     trails: new Map([[JOB, [{ chunk: '1.1' }, { end: 'completed', run: '1.1' }]]]),
     jobs: new Map([[JOB, { state: 'completed' }]]),
     watched: [{ id: JOB, state: 'completed' }],
+    batches: [{ id: 'batch.A', jobs: [JOB], counts: { total: 1, open: 0, completed: 1, failed: 0, cancelled: 0 } }],
     kills: [],
     ...change,
   };
@@ -103,6 +104,12 @@ test.each<[string, Partial<History>, Record<string, number>]>([
     { brokenCancels: 1 },
   ],
   ['a cancel that came too late is none', { cancels: [{ id: JOB, state: 'completed' }] }, {}],
+  [
+    'a batch that counts an end twice is found',
+    { batches: [{ id: 'b', jobs: [JOB], counts: { total: 2, open: 0, completed: 2, failed: 0, cancelled: 0 } }] },
+    { miscounted: 1 },
+  ],
+  ['a batch that cannot be read is found', { batches: [{ id: 'b', jobs: [JOB] }] }, { miscounted: 1 }],
   ['a watcher that saw no end is found', { watched: [{ id: JOB }] }, { missedEnds: 1 }],
   ['a watcher that saw another end is found', { watched: [{ id: JOB, state: 'failed' }] }, { missedEnds: 1 }],
 ])('%s', (_name, change, expected) => {

@@ -111,6 +111,11 @@ test('batches and tags open the jobs that carry them', async () => {
   expect((await ask(batch.watch.token, 'GET', `/v1/jobs/${tagged.id}`)).status).toBe(404);
   expect((await ask(byTag.token, 'GET', `/v1/jobs/${tagged.id}`)).status).toBe(200);
   expect((await ask(byTag.token, 'GET', `/v1/jobs/${inBatch}`)).status).toBe(404);
+  for (const part of ['', '/failures', '/results']) {
+    expect((await ask(batch.watch.token, 'GET', `/v1/batches/${batch.id}${part}`)).status).toBe(200);
+    expect((await ask(byTag.token, 'GET', `/v1/batches/${batch.id}${part}`)).status).toBe(404);
+  }
+  expect((await ask(batch.watch.token, 'POST', `/v1/batches/${batch.id}/cancel`)).status).toBe(403);
 });
 
 test('a token that may command cancels its job, in the name of its key', async () => {

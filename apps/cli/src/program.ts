@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { type BatchFlags, submitBatch, watchBatch } from './commands/batch.ts';
 import { cancel, remove, retry } from './commands/control.ts';
 import { get } from './commands/get.ts';
 import { type ListFlags, list } from './commands/list.ts';
@@ -19,6 +20,7 @@ const STATES = ['waiting', 'delayed', 'blocked', 'active', 'completed', 'failed'
 const JSON_HELP = `With --json, standard output is JSON and nothing else: one document for one thing (submit, get, types TYPE,
 cancel, retry, queues pause), one document a line for lists (ls, types, queues, workers) and for streams:
   watch, submit --watch   {"kind":"state"|"progress"|"log"|"output",…} as it happens, {"kind":"end","job":…} last
+  batch watch             {"kind":"batch","batch":…} as it changes, {"kind":"end","batch":…} last
   log                     {"n":0,"line":"…"}
 Errors are one document {"error":{"code","message",…}} on standard error.`;
 
@@ -49,6 +51,7 @@ export function createProgram(terminal: Terminal, finish: (code: ExitCode) => vo
       finish(await act(session, ...given).finally(() => session.client.close()));
     };
   addJobCommands(program, run);
+  addBatchCommands(program, run);
   addSystemCommands(program, run);
   return program;
 }
@@ -106,6 +109,23 @@ function addJobCommands(program: Command, run: Run): void {
     .argument('<id>')
     .action(run(retry));
   program.command('rm').description('delete a job that does not run').argument('<id>').action(run(remove));
+}
+
+function addBatchCommands(program: Command, run: Run): void {
+  const batch = program.command('batch').description('many jobs as one');
+  batch
+    .command('submit')
+    .description('submit a file of lines, each a job as JSON: {"type":…,"input":…}; prints the id of the batch')
+    .argument('<file>')
+    .option('-w, --watch', 'watch the batch until its last job has ended')
+    .option('--on-complete <type>', 'a job of this type is submitted then')
+    .option('--webhook <url>', 'this address is told then')
+    .action(run((session, file: string, flags: BatchFlags) => submitBatch(session, file, flags)));
+  batch
+    .command('watch')
+    .description('watch a batch until its last job has ended')
+    .argument('<id>')
+    .action(run(watchBatch));
 }
 
 function addSystemCommands(program: Command, run: Run): void {

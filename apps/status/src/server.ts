@@ -160,6 +160,7 @@ function setOutlet({ jobs, ops }: { jobs: LiveNamespace; ops: LiveNamespace }, s
       setup.metrics.resyncs.inc({ reason: 'gap' }, namespace.adapter.rooms.get(setRoom(set))?.size ?? 0);
       namespace.to(setRoom(set)).emit('resync', { targets: [set], why });
     },
+    aggregate: (batch) => void jobs.to(setRoom({ batch: batch.id })).emit('aggregate', batch),
   };
 }
 

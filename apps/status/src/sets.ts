@@ -1,4 +1,5 @@
 import {
+  type Batch,
   comparePositions,
   isFinal,
   type JobEvent,
@@ -11,6 +12,7 @@ import {
 import type { BriefEvent, Feed } from '@spillway/queue/feed';
 import { type Labels, type Members, type Reader, targetsOf } from '@spillway/queue/reader';
 import type { Registry } from '@spillway/queue/registry';
+import { Aggregates } from './aggregates.ts';
 import { AllQueues, QueueFollows } from './queue-follows.ts';
 import { SetFrame } from './set-frame.ts';
 
@@ -20,6 +22,7 @@ export type AnySet = SetTarget | OpsTarget;
 export interface SetOutlet {
   frame(set: AnySet, events: JobEvent[]): void;
   resync(set: AnySet, why: string): void;
+  aggregate(batch: Batch): void;
 }
 
 /** Sets of jobs that somebody watches, and what is told about them. It knows rooms and no connections. */
@@ -29,8 +32,12 @@ export interface Sets {
    * Resolves with what undoes it (twice is harmless). @throws SpillwayError `unknown_queue`; the reader's while Redis is away.
    */
   follow(set: AnySet): Promise<() => void>;
-  /** The first of the set's jobs, for one who has just joined its room. */
-  read(set: AnySet): Promise<Members>;
+  /** The first of the set's jobs, and how a batch stands as a whole, for one who has just joined its room. */
+  read(set: AnySet): Promise<SetState>;
+}
+
+export interface SetState extends Members {
+  aggregate?: Batch;
 }
 
 /** How long a frame is gathered. Ends wait for it too: what a large room costs follows frames, not events. */
@@ -108,9 +115,15 @@ class RoomSets implements Sets {
   #labelSets = 0;
   #timer: NodeJS.Timeout | undefined;
   #ticking = false;
+  readonly #aggregates: Aggregates;
 
   constructor(setup: SetsSetup) {
     this.#setup = setup;
+    this.#aggregates = new Aggregates({
+      read: (batch) => setup.reader.batch(batch),
+      tell: (batch) => setup.outlet.aggregate(batch),
+      onError: setup.onError,
+    });
     this.#now = setup.now ?? Date.now;
     this.#follows = new QueueFollows(setup.feed, {
       onEvents: (queue, events) => this.#take(queue, events),
@@ -143,7 +156,7 @@ class RoomSets implements Sets {
     }
   }
 
-  async read(target: AnySet): Promise<Members> {
+  async read(target: AnySet): Promise<SetState> {
     // Whoever has just come knows none of those that the others have been told of.
     this.#sets.get(setRoom(target))?.announced.clear();
     const { reader } = this.#setup;
@@ -151,7 +164,10 @@ class RoomSets implements Sets {
     const members = await reader.labelled(target, this.#all.names, SHOWN_MAX);
     // A job that is removed can no longer be asked for its labels.
     for (const { job } of members.jobs) this.#remember(job.id, job);
-    return members;
+    if (!('batch' in target)) return members;
+    this.#aggregates.repeat(target.batch);
+    const aggregate = await reader.batch(target.batch);
+    return { ...members, ...(aggregate && { aggregate }) };
   }
 
   #open(room: string, target: AnySet): WatchedSet {
@@ -166,6 +182,7 @@ class RoomSets implements Sets {
     };
     this.#sets.set(room, set);
     if (!('queue' in target)) this.#labelSets += 1;
+    if ('batch' in target) this.#aggregates.add(target.batch);
     return set;
   }
 
@@ -183,6 +200,7 @@ class RoomSets implements Sets {
     this.#lost.delete(set);
     for (const { sets } of this.#strangers.values()) sets.delete(set);
     if (!('queue' in set.target)) this.#labelSets -= 1;
+    if ('batch' in set.target) this.#aggregates.drop(set.target.batch);
     // What is remembered is kept true by events, which may no longer come.
     if (this.#labelSets === 0) this.#labels.clear();
     set.opened.then(
@@ -244,6 +262,7 @@ class RoomSets implements Sets {
   #push(set: WatchedSet, event: JobEvent): void {
     set.frame.push(event);
     this.#dirty.add(set);
+    if ('batch' in set.target) this.#aggregates.touch(set.target.batch);
   }
 
   #wake(pauseMs = FRAME_MS): void {

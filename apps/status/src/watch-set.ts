@@ -1,8 +1,7 @@
 import { type SetWatchResult, SpillwayError, setRoom } from '@spillway/contracts';
-import type { Members } from '@spillway/queue/reader';
 import type { Access } from './access.ts';
 import { enter, type LiveSocket } from './live-socket.ts';
-import type { AnySet, Sets } from './sets.ts';
+import type { AnySet, SetState, Sets } from './sets.ts';
 
 /**
  * Adds a connection to those who are told of a set, and answers with what there is now. As with jobs: follow and join
@@ -18,7 +17,7 @@ export async function watchSet(socket: LiveSocket, set: AnySet, sets: Sets): Pro
   return { ...set, ...visible(await sets.read(set), access) };
 }
 
-function visible({ jobs, total }: Members, access: Access): Members {
+function visible({ jobs, total, ...rest }: SetState, access: Access): SetState {
   const seen = jobs.filter(({ job }) => access.maySee(job));
-  return { jobs: seen, total: total - (jobs.length - seen.length) };
+  return { jobs: seen, total: total - (jobs.length - seen.length), ...rest };
 }

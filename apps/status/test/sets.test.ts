@@ -25,6 +25,7 @@ function outlet() {
     resyncs,
     frame: (set: AnySet, events: JobEvent[]) => told.push(...events.map((event) => ({ set, event }))),
     resync: (set: AnySet, why: string) => resyncs.push({ set, why }),
+    aggregate: () => undefined,
   };
 }
 

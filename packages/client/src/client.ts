@@ -19,6 +19,7 @@ import {
   type WorkerInfo,
 } from '@spillway/contracts';
 import { JobFailedError } from './api-error.ts';
+import { type BatchCalls, batchCalls } from './batch-calls.ts';
 import { LINES_MAX } from './bounded.ts';
 import { type Credentials, fixedKey, renewableToken } from './credentials.ts';
 import { fallbackTransport } from './fallback-transport.ts';
@@ -96,6 +97,7 @@ export interface Client {
    * by `{ batch: reply.id }`.
    */
   submitFlow(flow: FlowNode, options?: { signal?: AbortSignal }): Promise<FlowReply>;
+  readonly batches: BatchCalls;
   /** With `waitMs`, answers as soon as the job is final, at the latest after that time. */
   get(id: string, options?: { waitMs?: number; signal?: AbortSignal }): Promise<Job>;
   list(query?: Omit<JobListQuery, 'limit'> & { limit?: number }): Promise<JobList>;
@@ -172,6 +174,7 @@ export function createClient(options: ClientOptions): Client {
     ...jobCalls(http),
     ...systemCalls(http),
     ...fileCalls(http, setup.baseUrl),
+    batches: batchCalls(http),
     watch: (id, { token } = {}) => lives.watch(id, token),
     watchAll: (of, { token } = {}) => lives.watchAll(of, token),
     command: (job, order, { token, reason } = {}) => lives.command({ job, do: order, reason }, token),

@@ -46,7 +46,7 @@ function takeField(fields: { event: string; data: string[]; id: string }, line: 
 }
 
 /** Lines end with CR, LF or both; a CR at the end of one piece may have its LF in the next. */
-async function* readLines(body: ReadableStream<Uint8Array>, hearing?: StreamHearing): AsyncGenerator<string> {
+export async function* readLines(body: ReadableStream<Uint8Array>, hearing?: StreamHearing): AsyncGenerator<string> {
   const reader = body.getReader();
   const decoder = new TextDecoder();
   let rest = '';

@@ -106,6 +106,7 @@ class FallbackTransport implements Transport {
       down: (why) => when(Boolean, () => this.#down(line as Line, why)),
       events: (events, set) => when(tells, () => this.#listener.events(events, set)),
       snapshot: (snapshot, set) => when(isCurrent, () => this.#listener.snapshot(snapshot, set)),
+      aggregate: (batch) => when(isCurrent, () => this.#listener.aggregate(batch)),
       resync: (targets) => when(isCurrent, () => this.#listener.resync(targets)),
       denied: (targets, error) => when(isCurrent, () => this.#listener.denied(targets, error)),
       drain: (afterMs) => when(isCurrent, () => this.#later(afterMs, () => this.#openNext())),

@@ -205,8 +205,10 @@ class HttpTransport implements Transport {
     const { signal } = reading.abort;
     const first = await pollSet(this.#options.http, target, signal);
     this.#poll(reading, async () => {
-      const { jobs } = await pollSet(this.#options.http, target, signal);
-      if (!signal.aborted) for (const snapshot of jobs) this.#listener.snapshot(snapshot, target);
+      const { jobs, aggregate } = await pollSet(this.#options.http, target, signal);
+      if (signal.aborted) return;
+      for (const snapshot of jobs) this.#listener.snapshot(snapshot, target);
+      if (aggregate) this.#listener.aggregate(aggregate);
     });
     return first;
   }

@@ -74,7 +74,7 @@ async function exchange(options: HttpOptions, method: string, path: string, call
     return await options.fetch(address(options.baseUrl, path, call.query), {
       method,
       headers: headersOf(token, call),
-      ...(call.body !== undefined && { body: call.body instanceof FormData ? call.body : JSON.stringify(call.body) }),
+      ...(call.body !== undefined && { body: isRaw(call.body) ? call.body : JSON.stringify(call.body) }),
       ...(signals.length && { signal: AbortSignal.any(signals) }),
     });
   } catch (cause) {
@@ -96,10 +96,14 @@ function headersOf(token: string | undefined, call: Call): Record<string, string
   return {
     accept: 'application/json, application/problem+json',
     ...(token && { authorization: `Bearer ${token}` }),
-    // A form brings its own content type, with the boundary that only fetch knows.
-    ...(call.body !== undefined && !(call.body instanceof FormData) && { 'content-type': 'application/json' }),
+    // A form brings its own content type, with the boundary that only fetch knows; so do bytes.
+    ...(call.body !== undefined && !isRaw(call.body) && { 'content-type': 'application/json' }),
     ...call.headers,
   };
+}
+
+function isRaw(body: unknown): body is FormData | Blob {
+  return body instanceof FormData || body instanceof Blob;
 }
 
 /** fetch says "fetch failed" and hides the reason, e.g. ECONNREFUSED, in the cause. */

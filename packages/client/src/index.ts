@@ -1,4 +1,7 @@
 export type {
+  Batch,
+  BatchLine,
+  BatchResult,
   Cancellation,
   ControlReply,
   Cursor,
@@ -19,6 +22,7 @@ export type {
   WorkerInfo,
 } from '@spillway/contracts';
 export { ApiError, JobFailedError, UnreachableError } from './api-error.ts';
+export type { BatchCalls } from './batch-calls.ts';
 export {
   type Client,
   type ClientOptions,

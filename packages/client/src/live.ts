@@ -1,4 +1,5 @@
 import type {
+  Batch,
   Command,
   ControlReply,
   JobError,
@@ -119,6 +120,7 @@ export class Live implements LiveConnection {
       down: () => this.#down(),
       events: (events, set) => this.#take(events, set),
       snapshot: (snapshot, set) => this.#takeSnapshot(snapshot, set),
+      aggregate: (batch) => this.#takeAggregate(batch),
       resync: (targets) => this.#askFor(this.#named(targets)),
       denied: (targets, error) => void this.#denied(this.#named(targets), error),
       refused: (error) => void this.#refusedAtTheDoor(error),
@@ -247,6 +249,13 @@ export class Live implements LiveConnection {
   #takeSnapshot(snapshot: Snapshot, set?: SetTarget | OpsTarget): void {
     for (const subject of this.#concerned(set ?? { job: snapshot.job.id })) {
       subject.takeSnapshot(snapshot);
+      subject.publish();
+    }
+  }
+
+  #takeAggregate(batch: Batch): void {
+    for (const subject of this.#concerned({ batch: batch.id })) {
+      subject.takeAggregate?.(batch);
       subject.publish();
     }
   }

@@ -75,6 +75,7 @@ export class Lives implements LiveConnection {
       connection: live,
       jobs: set.jobs,
       total: () => set.total,
+      aggregate: () => set.aggregate,
       detach: (ended) => set.remove(ended),
     });
     set.add(watch);

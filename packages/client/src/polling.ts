@@ -1,5 +1,6 @@
-import type { Cursor, Job, JobList, LogPage, OutputPage, SetTarget, Snapshot } from '@spillway/contracts';
+import type { Batch, Cursor, Job, JobList, LogPage, OutputPage, SetTarget, Snapshot } from '@spillway/contracts';
 import { isFinal } from '@spillway/contracts';
+import { ApiError } from './api-error.ts';
 import type { Http } from './http.ts';
 
 /** A page with this many entries has another one behind it (api's default). */
@@ -73,7 +74,21 @@ export async function pollSet(
   http: Http,
   target: SetTarget,
   signal: AbortSignal,
-): Promise<SetTarget & { jobs: Snapshot[]; total: number }> {
-  const { jobs } = await http.json<JobList>('GET', '/v1/jobs', { query: { ...target, limit: 100 }, signal });
-  return { ...target, jobs: jobs.map((job) => ({ job, cursor: START, log: [], output: [] })), total: jobs.length };
+): Promise<SetTarget & { jobs: Snapshot[]; total: number; aggregate?: Batch }> {
+  const [{ jobs }, aggregate] = await Promise.all([
+    http.json<JobList>('GET', '/v1/jobs', { query: { ...target, limit: 100 }, signal }),
+    'batch' in target ? pollBatch(http, target.batch, signal) : undefined,
+  ]);
+  const snapshots = jobs.map((job) => ({ job, cursor: START, log: [], output: [] }));
+  return { ...target, jobs: snapshots, total: jobs.length, ...(aggregate && { aggregate }) };
+}
+
+/** A batch that is not there yet is watched like one that has no jobs yet. */
+async function pollBatch(http: Http, id: string, signal: AbortSignal): Promise<Batch | undefined> {
+  try {
+    return await http.json<Batch>('GET', `/v1/batches/${encodeURIComponent(id)}`, { signal });
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 404) return undefined;
+    throw error;
+  }
 }

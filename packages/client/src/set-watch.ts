@@ -1,4 +1,4 @@
-import type { Job, SetTarget } from '@spillway/contracts';
+import type { Batch, Job, SetTarget } from '@spillway/contracts';
 import type { LiveConnection } from './live.ts';
 
 export type JobsById = ReadonlyMap<string, Job>;
@@ -13,6 +13,8 @@ export interface SetWatch {
   readonly jobs: JobsById;
   /** How many jobs the set has; more than are known where it is large. Undefined before the first answer. */
   readonly total: number | undefined;
+  /** How a batch stands as a whole, however large it is. Undefined for a tag, and before the first answer. */
+  readonly aggregate: Batch | undefined;
   readonly connection: LiveConnection;
   /** Resolves when the watch is closed, rejects with ApiError where the set cannot be watched (any longer). */
   readonly ended: Promise<void>;
@@ -33,10 +35,11 @@ export interface SetWatchOptions {
   connection: LiveConnection;
   jobs: JobsById;
   total(): number | undefined;
+  aggregate(): Batch | undefined;
   detach(watch: DrivenSetWatch): void;
 }
 
-export function createSetWatch({ of, connection, jobs, total, detach }: SetWatchOptions): DrivenSetWatch {
+export function createSetWatch({ of, connection, jobs, total, aggregate, detach }: SetWatchOptions): DrivenSetWatch {
   const listeners = new Set<(jobs: JobsById) => void>();
   let isOver = false;
   let resolve: () => void = () => {};
@@ -61,6 +64,9 @@ export function createSetWatch({ of, connection, jobs, total, detach }: SetWatch
     ended,
     get total() {
       return total();
+    },
+    get aggregate() {
+      return aggregate();
     },
     onChange(listener) {
       if (!isOver) listeners.add(listener);

@@ -62,6 +62,7 @@ function forward(socket: LiveSocket, listener: LineListener): void {
   socket.on('connect', () => listener.up('websocket'));
   socket.on('disconnect', () => listener.down('lost'));
   socket.on('events', (events, set) => listener.events(events, set));
+  socket.on('aggregate', (batch) => listener.aggregate(batch));
   socket.on('resync', ({ targets }) => listener.resync(targets));
   socket.on('denied', ({ targets, error }) => listener.denied(targets, error));
   socket.on('drain', ({ afterMs }) => listener.drain(afterMs));

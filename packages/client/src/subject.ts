@@ -1,4 +1,4 @@
-import type { JobEvent, Snapshot, WatchResult, WatchTarget } from '@spillway/contracts';
+import type { Batch, JobEvent, Snapshot, WatchResult, WatchTarget } from '@spillway/contracts';
 
 /** Something that is watched on a live connection: a job, or a set of jobs. It folds; the connection asks and carries. */
 export interface Subject {
@@ -13,6 +13,8 @@ export interface Subject {
   take(event: JobEvent): boolean;
   /** A snapshot that came unasked. */
   takeSnapshot(snapshot: Snapshot): void;
+  /** How it stands as a whole, where it is a batch. */
+  takeAggregate?(batch: Batch): void;
   /** Tells whoever watches, once for all that was taken in since the last time. */
   publish(): void;
   /** Ends with an error for whoever watches. */

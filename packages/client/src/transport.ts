@@ -1,4 +1,5 @@
 import type {
+  Batch,
   Command,
   CommandReply,
   JobError,
@@ -44,6 +45,8 @@ export interface TransportListener {
   events(events: JobEvent[], set?: SetTarget | OpsTarget): void;
   /** A snapshot that came unasked: a stream that was resumed, or a poll. */
   snapshot(snapshot: Snapshot, set?: SetTarget | OpsTarget): void;
+  /** How a watched batch stands as a whole. */
+  aggregate(batch: Batch): void;
   resync(targets: WatchTarget[]): void;
   /** These can be watched no longer; the line stays. */
   denied(targets: WatchTarget[], error: JobError): void;

@@ -1,5 +1,6 @@
 import {
   applyEvent,
+  type Batch,
   comparePositions,
   type Job,
   type JobEvent,
@@ -26,6 +27,7 @@ export class WatchedSetSubject implements Subject {
   /** Events that came after the latest question and before its answer. */
   #early: JobEvent[] | undefined;
   #total: number | undefined;
+  #aggregate: Batch | undefined;
   /** When the newest job of the answer was made; '' where it named every job there was. Later ones are new members. */
   #newestAt = '';
   #changed = false;
@@ -41,6 +43,10 @@ export class WatchedSetSubject implements Subject {
 
   get total(): number | undefined {
     return this.#total;
+  }
+
+  get aggregate(): Batch | undefined {
+    return this.#aggregate;
   }
 
   add(watch: DrivenSetWatch): void {
@@ -73,6 +79,7 @@ export class WatchedSetSubject implements Subject {
     this.#jobs.clear();
     for (const snapshot of result.jobs) this.#hold(snapshot);
     this.#total = result.total;
+    this.#aggregate = result.aggregate;
     const isWhole = result.jobs.length >= result.total;
     this.#newestAt = isWhole ? '' : result.jobs.map(({ job }) => job.createdAt).reduce((a, b) => (a > b ? a : b), '');
     this.#changed = true;
@@ -93,6 +100,13 @@ export class WatchedSetSubject implements Subject {
 
   takeSnapshot(snapshot: Snapshot): void {
     if (!this.#early && this.#includes(snapshot.job)) this.#hold(snapshot);
+  }
+
+  /** One that comes before the answer is repeated after it. */
+  takeAggregate(batch: Batch): void {
+    if (this.#early) return;
+    this.#aggregate = batch;
+    this.#changed = true;
   }
 
   publish(): void {

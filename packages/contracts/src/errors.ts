@@ -16,6 +16,7 @@ export const ERRORS = {
   unknown_type: { status: 404, retryable: true, title: 'No worker has registered this job type' },
   unknown_queue: { status: 404, retryable: true, title: 'No worker has registered this queue' },
   job_not_found: { status: 404, retryable: false, title: 'There is no such job, or it is no longer kept' },
+  batch_not_found: { status: 404, retryable: false, title: 'There is no such batch, or it is no longer kept' },
   file_not_found: { status: 404, retryable: false, title: 'There is no such file' },
   not_finished: { status: 409, retryable: true, title: 'The job has not finished yet' },
   job_active: { status: 409, retryable: true, title: 'A worker is running the job' },

@@ -1,3 +1,4 @@
+import type { Batch } from './batch.ts';
 import type { Cancellation } from './cancellation.ts';
 import type { QueueInfo, WorkerInfo } from './http.ts';
 import type { AttemptRecord, Cursor, Job, JobError, LogLine, OutputChunk, Progress, Snapshot } from './job.ts';
@@ -59,9 +60,10 @@ export type JobWatchResult = { job: string; snapshot: Snapshot } | { job: string
 /**
  * The answer for a set of jobs: the newest of them, each at its own position and as lists show it, and how many there are
  * in all. Events follow for all of them, without log, output and result. A member that is not in `jobs` is told as `joined`,
- * with its snapshot, before its first event.
+ * with its snapshot, before its first event. `aggregate` says how a batch stands as a whole, however many jobs are known.
  */
-export type SetWatchResult = (SetTarget | OpsTarget) & ({ jobs: Snapshot[]; total: number } | { error: JobError });
+export type SetWatchResult = (SetTarget | OpsTarget) &
+  ({ jobs: Snapshot[]; total: number; aggregate?: Batch } | { error: JobError });
 
 export type WatchResult = JobWatchResult | SetWatchResult;
 
@@ -92,6 +94,8 @@ export type WatchReply = { results: WatchResult[] } | { error: JobError };
 export interface ServerToClient {
   /** A frame of events. One that comes from a set names it, and is folded apart: it knows nothing of log, output and result. */
   events: (events: JobEvent[], set?: SetTarget | OpsTarget) => void;
+  /** How a watched batch stands as a whole: at most four times a second, and once more when its last job has ended. */
+  aggregate: (batch: Batch) => void;
   /** The server cannot promise continuity for these: watch them again with your cursors. */
   resync: (notice: { targets: WatchTarget[]; why: string }) => void;
   /** This process is going away: after `afterMs` open the next connection, watch there, then leave this one. */

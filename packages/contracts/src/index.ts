@@ -1,3 +1,4 @@
+export * from './batch.ts';
 export * from './cancellation.ts';
 export * from './cursor.ts';
 export * from './errors.ts';

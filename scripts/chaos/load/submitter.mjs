@@ -95,6 +95,7 @@ async function submit({ key, kind, jobs }, { url, withKeys, watchEvery }, note, 
   }
   /** @type {{ id?: string }[]} */
   const entries = isBatch ? body.jobs : [body];
+  if (isBatch) note({ say: 'batch', id: body.id, jobs: entries.flatMap(({ id }) => id ?? []) });
   for (const [n, { id }] of entries.entries()) {
     const jobKey = jobs[n]?.input.key;
     if (!id) note({ say: 'refused', key: jobKey, status, code: JSON.stringify(entries[n]).slice(0, 200) });

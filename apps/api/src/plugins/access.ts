@@ -1,5 +1,5 @@
 import cors from '@fastify/cors';
-import { endedToken, type Scope, SpillwayError, unknownJob } from '@spillway/contracts';
+import { endedToken, type Scope, SpillwayError, unknownBatch, unknownJob } from '@spillway/contracts';
 import type { Reader } from '@spillway/queue/reader';
 import {
   bearerOf,
@@ -17,9 +17,9 @@ import type { App } from '../app.ts';
 
 /**
  * How a route takes a watch token: `watch` and `command` for what it does to the job in its path, which the token must
- * name; `any`, `refresh` and `revoke` see to the rest themselves, and `revoke` takes one that is revoked already as well.
+ * name, `batch` for the batch in its path; `any`, `refresh` and `revoke` see to the rest themselves, and `revoke` takes one that is revoked already as well.
  */
-export type TokenUse = 'watch' | 'command' | 'any' | 'refresh' | 'revoke';
+export type TokenUse = 'watch' | 'command' | 'batch' | 'any' | 'refresh' | 'revoke';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -68,9 +68,10 @@ export function registerAccess(app: App, { config, keys, tokens, reader }: Acces
   });
   app.addHook('onRoute', (route) => {
     const use = route.config?.token;
-    if (use !== 'watch' && use !== 'command') return;
+    if (use !== 'watch' && use !== 'command' && use !== 'batch') return;
     const check = async ({ token, params }: FastifyRequest) => {
-      if (token) await assertCovered(token, (params as { id: string }).id, reader);
+      const { id } = params as { id: string };
+      if (token) await (use === 'batch' ? assertNamed(token, id) : assertCovered(token, id, reader));
     };
     route.preHandler = [check, ...[route.preHandler ?? []].flat()];
   });
@@ -116,6 +117,11 @@ async function assertCovered({ rights }: Token, id: string, reader: Reader): Pro
   if (rights.jobs.includes(id)) return;
   const byRecord = rights.batches.length > 0 || rights.tags.length > 0;
   if (!byRecord || !covers(rights, await reader.job(id))) throw unknownJob(id);
+}
+
+/** @throws SpillwayError `batch_not_found` for a batch that the token does not name, as for one that does not exist. */
+async function assertNamed({ rights }: Token, batch: string): Promise<void> {
+  if (!rights.batches.includes(batch)) throw unknownBatch(batch);
 }
 
 /**

@@ -12,21 +12,36 @@ const HALF = /\p{Surrogate}/u;
  * everything that was to be stored in the same call. Each fault is answered with `invalid_json`.
  */
 export function registerJsonBody(app: App): void {
-  const parseJson = app.getDefaultJsonParser('error', 'error');
+  const read = createJsonReader(app);
   app.removeContentTypeParser(['text/plain', 'application/json']);
-  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body: Buffer, done) => {
-    if (body.length === 0) return done(invalid('expected a JSON body, got an empty one'));
-    if (!isUtf8(body)) return done(invalid('expected a JSON body in UTF-8, got bytes that are no UTF-8'));
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body: Buffer, done) => {
+    try {
+      done(null, read(body));
+    } catch (error) {
+      done(error as Error);
+    }
+  });
+}
+
+/** Reads such a body, or a part of one. @throws SpillwayError `invalid_json` */
+export function createJsonReader(app: App): (body: Buffer) => unknown {
+  const parse = app.getDefaultJsonParser('error', 'error');
+  return (body) => {
+    if (body.length === 0) throw invalid('expected a JSON body, got an empty one');
+    if (!isUtf8(body)) throw invalid('expected a JSON body in UTF-8, got bytes that are no UTF-8');
     const text = body.toString();
     if (isNestedTooDeep(text))
-      return done(invalid(`expected JSON of at most ${JSON_NESTING_MAX} levels, got one that is nested deeper`));
-    return parseJson(request, text, (error, value) => {
-      if (error) return done(invalid(faultOf(text)));
-      if (MAY_BE_HALF.test(text) && !isWellFormed(value))
-        return done(invalid('expected text of whole characters, got a \\u escape that is half of one'));
-      done(null, value);
+      throw invalid(`expected JSON of at most ${JSON_NESTING_MAX} levels, got one that is nested deeper`);
+    let read: unknown;
+    // It calls back at once, gives nothing back, and makes no use of the request.
+    void parse(undefined as never, text, (error, value) => {
+      if (error) throw invalid(faultOf(text));
+      read = value;
     });
-  });
+    if (MAY_BE_HALF.test(text) && !isWellFormed(read))
+      throw invalid('expected text of whole characters, got a \\u escape that is half of one');
+    return read;
+  };
 }
 
 function invalid(message: string): SpillwayError {

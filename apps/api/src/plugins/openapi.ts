@@ -1,6 +1,10 @@
 import swagger from '@fastify/swagger';
 import {
+  Batch,
+  BatchCancelReply,
   BatchReply,
+  BatchResult,
+  BatchStreamReply,
   ControlReply,
   FileInfo,
   FlowMember,
@@ -25,7 +29,11 @@ import { VERSION } from '@spillway/runtime';
 import type { App } from '../app.ts';
 
 const SHARED = [
+  Batch,
+  BatchCancelReply,
   BatchReply,
+  BatchResult,
+  BatchStreamReply,
   ControlReply,
   FileInfo,
   FlowMember,
@@ -62,7 +70,7 @@ export async function registerOpenApi(app: App): Promise<void> {
       servers: [{ url: '/', description: 'this api' }],
       tags: [
         { name: 'jobs', description: 'Submit, read and control jobs.' },
-        { name: 'batches', description: 'Submit many jobs at once.' },
+        { name: 'batches', description: 'Submit many jobs at once, and see and steer them as one.' },
         { name: 'flows', description: 'Submit jobs that wait for each other.' },
         { name: 'tokens', description: 'Let others watch some jobs.' },
         { name: 'types', description: 'What can be submitted.' },

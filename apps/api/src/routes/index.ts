@@ -1,4 +1,9 @@
 import type { App, AppSetup } from '../app.ts';
+import { cancelBatch } from './batches/cancel.ts';
+import { listFailures } from './batches/failures.ts';
+import { getBatch } from './batches/get.ts';
+import { readResults } from './batches/results.ts';
+import { retryBatchFailures } from './batches/retry-failed.ts';
 import { submitBatch } from './batches/submit.ts';
 import { downloadFile } from './files/download.ts';
 import { uploadFile } from './files/upload.ts';
@@ -26,7 +31,7 @@ import { listWorkers } from './workers/list.ts';
 
 export async function registerRoutes(
   app: App,
-  { services, statusUrl }: Pick<AppSetup, 'services' | 'statusUrl'>,
+  { services, statusUrl, config }: Pick<AppSetup, 'services' | 'statusUrl' | 'config'>,
 ): Promise<void> {
   submitJob(app, services);
   listJobs(app, services);
@@ -39,7 +44,12 @@ export async function registerRoutes(
   retryJob(app, services);
   removeJob(app, services);
 
-  submitBatch(app, services);
+  await submitBatch(app, services, config.bodyLimitBytes);
+  getBatch(app, services);
+  listFailures(app, services);
+  readResults(app, services);
+  cancelBatch(app, services);
+  retryBatchFailures(app, services);
   submitFlow(app, services);
 
   mintToken(app, services);

@@ -28,6 +28,10 @@ export const JobParams = Type.Object({
   id: Type.String({ minLength: 1, maxLength: 128, description: 'the job’s id' }),
 });
 
+export const BatchParams = Type.Object({
+  id: Type.String({ minLength: 1, maxLength: 128, description: 'the batch’s id' }),
+});
+
 /** How long a request may wait for a job, in seconds: proxies in between commonly cut at 60. */
 export const WAIT_MAX_S = 55;
 

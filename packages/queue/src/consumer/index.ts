@@ -5,7 +5,9 @@ import type { Redis } from 'ioredis';
 import { encodeFailure } from '../engine/failure.ts';
 import { engineName, queueKeys } from '../engine/keys.ts';
 import { EVENTS_KEPT, STACK_MAX, STACKS_KEPT } from '../engine/limits.ts';
+import type { StoredOptions } from '../engine/record.ts';
 import { reportOthers } from '../engine/unavailable.ts';
+import { countBatchEnds } from './batches.ts';
 import { cancelled, watchCancellations } from './cancellations.ts';
 import { type ChildEnd, readChildren } from './children.ts';
 import { endTogether } from './end-together.ts';
@@ -89,6 +91,8 @@ export interface ConsumerSetup {
   onError: (error: Error) => void;
   /** How long a lease lasts without renewal; 9 s. */
   leaseMs?: number;
+  /** Least pause between two looks for ends of batches' jobs that nobody counted; 5 s. */
+  batchSweepMs?: number;
 }
 
 /** Pause before the engine asks Redis again after it was away; its default of 15 s would outlast the lease. */
@@ -184,6 +188,13 @@ export function createConsumer(setup: ConsumerSetup): Consumer {
   });
   worker.on('error', reportOthers(onError));
   worker.on('completed', (job) => steps.forget(job));
+  const batchEnds = countBatchEnds({ queue, redis, prefix, onError, sweepMs: setup.batchSweepMs });
+  const countEnd = (job?: EngineJob<unknown, unknown, string>) => {
+    const { batch } = (job?.opts ?? {}) as StoredOptions;
+    if (batch) batchEnds.count(batch, job?.id ?? '');
+  };
+  worker.on('completed', countEnd);
+  worker.on('failed', countEnd);
   const stopForgetting = forgetOldJobs({ queue, redis, prefix, onError });
   const stopRecovering = recoverLostJobs({ redis, keys, onError });
 
@@ -210,7 +221,7 @@ export function createConsumer(setup: ConsumerSetup): Consumer {
     stop(finishMs) {
       stopForgetting();
       stopRecovering();
-      return stopping.within(finishMs).finally(renewals.stop);
+      return stopping.within(finishMs).finally(renewals.stop).finally(batchEnds.stop);
     },
   };
 }

@@ -1,3 +1,4 @@
+import { SETTLE_FUNCTIONS } from '../engine/batch-script.ts';
 import { HISTORY_FUNCTIONS } from '../engine/history.ts';
 import { defineScript } from '../engine/script.ts';
 
@@ -16,7 +17,7 @@ import { defineScript } from '../engine/script.ts';
  * Returns where to go on, or 0 at the end, or -1 where somebody looked a moment ago.
  * Events  waiting or failed, with the attempt that ended
  */
-export const recoverLost = defineScript(`${HISTORY_FUNCTIONS}
+export const recoverLost = defineScript(`${HISTORY_FUNCTIONS}${SETTLE_FUNCTIONS}
 local base, now, from, most = ARGV[1], ARGV[2], tonumber(ARGV[4]), tonumber(ARGV[5])
 if from == 0 and not redis.call('SET', KEYS[7], now, 'NX', 'PX', ARGV[3]) then return -1 end
 
@@ -38,6 +39,8 @@ local function fail(job, id, reason, ended)
   redis.call('HSET', job, 'failedReason', reason, 'finishedOn', now)
   redis.call('ZADD', KEYS[3], now, id)
   tell('failed', id, ended, 'failedReason', reason)
+  local batch = batchOf(job)
+  if batch then settleMembers(base, batch, {id}) end
 end
 
 local function wait(id, ended)

@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis';
+import { SETTLE_FUNCTIONS } from './batch-script.ts';
 import { CHILD_FUNCTIONS } from './child-script.ts';
 import type { QueueKeys } from './keys.ts';
 import { CANCELLING_S, EVENTS_KEPT } from './limits.ts';
@@ -11,7 +12,8 @@ import { defineScript } from './script.ts';
  * back to a line since.
  *
  * Where the engine has more to do at a job's end than to file it (the next one under its dedupe key is kept back), the job
- * is marked so that the engine ends it the moment a worker takes it. A parent that waits for it learns of it in the same step.
+ * is marked so that the engine ends it the moment a worker takes it. A parent that waits for it learns of it in the same step,
+ * and its batch counts it.
  *
  * As a command it is also remembered in the same step: the answer stands under the command's key, so a repeat is told the
  * same and changes nothing. Effect and answer are both there or both not, whenever the caller's process dies.
@@ -26,7 +28,7 @@ import { defineScript } from './script.ts';
  *         -4 the command was given before and said something else.
  * Events  failed (with the reason and the mark), as the engine's own scripts write it; cancelling (with the mark); waiting
  */
-const cancelScript = defineScript(`${CHILD_FUNCTIONS}
+const cancelScript = defineScript(`${CHILD_FUNCTIONS}${SETTLE_FUNCTIONS}
 local job, id, command = KEYS[1], ARGV[1], KEYS[10]
 
 local function textOf(mark)
@@ -68,6 +70,8 @@ local function finish(mark, deduplication)
   releaseDeduplication(deduplication)
   redis.call('XADD', KEYS[8], 'MAXLEN', '~', ARGV[4], '*', 'event', 'failed', 'jobId', id, 'failedReason', text, 'prev', 'waiting', 'cancel', mark)
   childFailed(job, text, ARGV[3])
+  local batch = batchOf(job)
+  if batch then settleMembers(ARGV[5], batch, {id}) end
   return 1
 end
 

@@ -14,3 +14,6 @@ declare module 'bullmq/dist/cjs/scripts/moveToFinished-14.js' {
 declare module 'bullmq/dist/cjs/version.js' {
   export const version: string;
 }
+declare module 'bullmq/dist/cjs/scripts/removeJob-2.js' {
+  export const removeJob: { content: string; keys: number };
+}

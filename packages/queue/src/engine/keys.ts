@@ -40,6 +40,11 @@ export interface QueueKeys {
   readonly looked: string;
   /** Stands while the queue has labels: where it is missing there is nothing to clear up. */
   readonly labelled: string;
+  batch(id: string): QueueBatchKeys;
+  /** Batches with members that have not ended, and those that nobody has concluded yet. */
+  readonly batches: string;
+  /** Stands until the next look at those is due. */
+  readonly swept: string;
 }
 
 /** The queue's name as the engine knows it. */
@@ -72,9 +77,34 @@ export function queueKeys(prefix: string, queue: string): QueueKeys {
     command: (digest) => `${base}command:${digest}`,
     submitted: (digest) => `${base}submitted:${digest}`,
     label: (kind, value) => `${base}label:${kind}:${value}`,
+    batch: (id) => batchOfQueue(base, id),
+    batches: `${base}batches`,
+    swept: `${base}swept`,
     looked: `${base}looked`,
     labelled: `${base}labelled`,
   };
+}
+
+/** What a queue knows of one batch; the scripts make the same names. */
+export interface QueueBatchKeys {
+  /** Counts of what can only grow: total, completed, removed; and when a member ended last. */
+  readonly counts: string;
+  /** Members that have not ended, or that nobody has counted yet. */
+  readonly open: string;
+  /** Members by the time of their end. */
+  readonly failed: string;
+  readonly cancelled: string;
+}
+
+function batchOfQueue(base: string, id: string): QueueBatchKeys {
+  const counts = `${base}batch:${id}`;
+  return { counts, open: `${counts}:open`, failed: `${counts}:failed`, cancelled: `${counts}:cancelled` };
+}
+
+/** What is known of a batch as a whole: it may span queues, so it has a slot of its own. No queue is named like its tag. */
+export function batchKeys(prefix: string, id: string) {
+  const record = `${prefix}:{batch:${id}}`;
+  return { record, queues: `${record}:queues`, writer: `${record}:writer` };
 }
 
 /** Keys of the registry: types, workers and what tokens need. `{registry}` keeps them in one slot; no queue can take the name with its tag. */

@@ -1,19 +1,20 @@
+import { JOIN_FUNCTION, SETTLE_FUNCTIONS } from './batch-script.ts';
 import { LABEL_TTL_S, TENANT_JOBS_KEPT } from './limits.ts';
 import { defineScript } from './script.ts';
 
 /**
- * Lua functions that file jobs under their labels: `label(base, id, timestamp, json)` for each job, then once
+ * Lua functions that file jobs under their labels, and make those of a batch its members: `label(base, id, timestamp, json)` for each job, then once
  * `settleLabels(base, extraSeconds)`, which writes: jobs of one call that share a label share its ZADD and its expiry.
  * `json` is the text that goes into the event too: {tags?, batch?, tenant?}.
  */
-export const LABEL_FUNCTIONS = `
+export const LABEL_FUNCTIONS = `${JOIN_FUNCTION}
 local decoded, filed = {}, {}
 local function label(base, id, timestamp, json)
   local labels = decoded[json] or cjson.decode(json)
   decoded[json] = labels
   local function add(kind, value)
     local key = base .. 'label:' .. kind .. ':' .. value
-    local entries = filed[key] or {kind = kind}
+    local entries = filed[key] or {kind = kind, value = value}
     filed[key] = entries
     entries[#entries + 1] = timestamp
     entries[#entries + 1] = id
@@ -33,6 +34,7 @@ local function settleLabels(base, extraSeconds)
     redis.call('ZADD', key, unpack(entries))
     if entries.kind == 'tenant' then redis.call('ZREMRANGEBYRANK', key, 0, -${TENANT_JOBS_KEPT + 1}) end
     prolong(key)
+    if entries.kind == 'batch' then joinBatch(base, entries.value, entries, seconds) end
   end
   redis.call('SETNX', base .. 'labelled', 1)
   prolong(base .. 'labelled')
@@ -46,7 +48,7 @@ end
  * ARGV  1 key prefix of the queue  2 newest end in ms  3 most jobs
  * Returns how many entries were taken out.
  */
-export const dropLabels = defineScript(`
+export const dropLabels = defineScript(`${SETTLE_FUNCTIONS}
 if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
 local dropped = 0
 local function drop(id, kind, value)
@@ -59,7 +61,11 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', ARGV[2], 'LIMIT
     if type(options.tags) == 'table' then
       for _, tag in ipairs(options.tags) do drop(id, 'tag', tag) end
     end
-    if options.batch then drop(id, 'batch', options.batch) end
+    if options.batch then
+      -- Afterwards nobody could tell how it has ended.
+      settleMembers(ARGV[1], options.batch, {id})
+      drop(id, 'batch', options.batch)
+    end
     if options.tenant then drop(id, 'tenant', options.tenant) end
   end
 end

@@ -38,5 +38,10 @@ async function childrenOfCancelled(redis: Redis, prefix: string, id: string): Pr
 const PASSED_OVER = new Set(['job_not_found', 'job_final', 'job_active']);
 
 function passOver(error: unknown): void {
-  if (!(error instanceof SpillwayError && PASSED_OVER.has(error.code))) throw error;
+  if (!isPassedOver(error)) throw error;
+}
+
+/** Whether a cancel of many goes on after this: the job has ended by itself, or is gone. */
+export function isPassedOver(error: unknown): boolean {
+  return error instanceof SpillwayError && PASSED_OVER.has(error.code);
 }

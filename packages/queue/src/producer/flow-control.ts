@@ -37,7 +37,11 @@ export async function retryInFlow(
 }
 
 async function waitAgain(redis: Redis, keys: QueueKeys, id: string, now: number): Promise<ControlOutcome | undefined> {
-  const found = await blockAgain(redis, [keys.job(id), keys.failed, keys.blocked, keys.events], [id, EVENTS_KEPT, now]);
+  const found = await blockAgain(
+    redis,
+    [keys.job(id), keys.failed, keys.blocked, keys.events],
+    [id, EVENTS_KEPT, now, keys.base],
+  );
   if (typeof found === 'string')
     throw new SpillwayError(
       'job_final',

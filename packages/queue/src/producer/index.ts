@@ -10,6 +10,7 @@ import {
 } from '@spillway/contracts';
 import type { JobsOptions } from 'bullmq';
 import type { Redis } from 'ioredis';
+import { addQueues, openRecord, sealRecord } from '../engine/batches.ts';
 import { queueKeys } from '../engine/keys.ts';
 import { labelParts, labelsOf, targetsOf } from '../engine/labels.ts';
 import { KEEP_COMPLETED_S } from '../engine/limits.ts';
@@ -18,15 +19,20 @@ import { storedOptions as readOptions, type StoredBackoff, type StoredOptions } 
 import { NO_WINDOW, takeSnapshot } from '../engine/snapshot.ts';
 import { withRedis } from '../engine/unavailable.ts';
 import { type Addition, addToLine } from './add.ts';
+import { type Batches, createBatches } from './batches.ts';
 import { type CancelOptions, type ControlOutcome, createCancel, notFound } from './cancel.ts';
 import { type BatchClaim, type Claim, type Claims, createClaims, type KeyUse } from './claims.ts';
+import { createConclude } from './completion.ts';
 import { readDedupe } from './dedupe.ts';
 import { addFlow, type FlowTree } from './flow.ts';
 import { assertRemovable } from './flow-control.ts';
 import { createIds, timeOf } from './ids.ts';
 import { createIntake, type Intake } from './intake.ts';
+import { removeMember } from './remove-script.ts';
 import { createRetry } from './retry.ts';
+import { retryBatch } from './retry-batch.ts';
 
+export { type Batches, type BatchWriter, completionInput, type OnComplete } from './batches.ts';
 export type { BatchClaim } from './claims.ts';
 export type { FlowTree } from './flow.ts';
 
@@ -72,6 +78,7 @@ export interface Producer {
   claimBatch(use: KeyUse, body: unknown): Promise<BatchClaim>;
   /** Makes the name of a new batch. */
   newBatch(): string;
+  readonly batches: Batches;
   /**
    * Ends a job, or has its worker end it, and with it the jobs that it waits for.
    * @throws job_not_found, job_final (completed or failed).
@@ -109,17 +116,26 @@ export function createProducer(setup: {
   const claims = createClaims({ redis, prefix, newId, keptS: keysKeptS });
   const line = { redis, prefix, queues, intake, claims, newId };
   const cancel = createCancel({ redis, prefix, now });
-  const retry = createRetry({ redis, prefix, queues, now });
+  const retrySetup = { redis, prefix, queues, now };
+  const retry = createRetry(retrySetup);
+  const submitOne: Producer['submit'] = (submission) => withRedis(redis, () => submit(line, submission, now()));
   return {
     newBatch: () => newId('batch', now()),
-    submitFlow: (tree, labels) =>
-      withRedis(redis, () => addFlow({ redis, prefix, newId, toStored: memberOptions }, tree, labels, now())),
-    submit: (submission) => withRedis(redis, () => submit(line, submission, now())),
+    batches: createBatches({
+      redis,
+      prefix,
+      now,
+      cancel,
+      conclude: createConclude({ redis, prefix, submit: submitOne, now }),
+      retryFailed: (batch, known, request) => retryBatch(retrySetup, { batch, queues: known }, request),
+    }),
+    submitFlow: (tree, labels) => withRedis(redis, () => submitFlow(line, tree, labels, now())),
+    submit: submitOne,
     claimBatch: (use, body) => withRedis(redis, () => claims.batch(use, body, now())),
     cancel,
     retry: (id) => withRedis(redis, () => retry.one(id)),
     retryFailed: (queue, filter) => withRedis(redis, () => retry.failed(queue, filter)),
-    remove: (id) => withRedis(redis, () => remove(redis, prefix, queues, id)),
+    remove: (id) => withRedis(redis, () => remove(redis, prefix, id)),
     pause: (queue) => withRedis(redis, () => setPaused(queues, queue, true)),
     resume: (queue) => withRedis(redis, () => setPaused(queues, queue, false)),
     close: () => queues.close(),
@@ -152,6 +168,26 @@ async function submit(line: Line, submission: Submission, now: number): Promise<
   };
   if (!claim?.replayed && stands === accepted.id) return accepted;
   return asItStands(line, accepted, { stands, replayed: claim?.replayed ?? false });
+}
+
+/** A flow is a batch of which nothing is stored, or all. It is sealed before, so that nobody has to come back to it. */
+async function submitFlow(
+  { redis, prefix, newId }: Line,
+  tree: FlowTree,
+  labels: { batch: string; tenant?: string | undefined },
+  now: number,
+): Promise<FlowMember> {
+  const place = { redis, prefix };
+  await Promise.all([
+    openRecord(place, labels.batch, { now, tenant: labels.tenant, onComplete: undefined }),
+    addQueues(place, labels.batch, [...queuesIn(tree)]),
+    sealRecord(place, labels.batch, { now }),
+  ]);
+  return addFlow({ redis, prefix, newId, toStored: memberOptions }, tree, labels, now);
+}
+
+function queuesIn({ type, children }: FlowTree): Set<string> {
+  return new Set([type.queue, ...children.flatMap((child) => [...queuesIn(child)])]);
 }
 
 /** A claim that was made earlier says when, and in which queue. */
@@ -246,14 +282,14 @@ function storedBackoff({ type, delayMs, jitter, maxDelayMs }: NonNullable<JobOpt
   };
 }
 
-async function remove(redis: Redis, prefix: string, queues: QueueHandles, id: string): Promise<void> {
+async function remove(redis: Redis, prefix: string, id: string): Promise<void> {
   const queue = queueOf(id);
   if (!queue) throw notFound(id);
   const keys = queueKeys(prefix, queue);
   const [exists, options] = await Promise.all([redis.exists(keys.job(id)), redis.hget(keys.job(id), 'opts')]);
   if (exists === 0) throw notFound(id);
   await assertRemovable({ redis, prefix }, id);
-  if ((await queues.get(queue).remove(id, { removeChildren: false })) === 0) {
+  if ((await removeMember(redis, [keys.job(id), `${keys.base}repeat`], [id, keys.base])) === 0) {
     throw new SpillwayError('job_active', `expected a job that no worker runs, got ${id}, which is running`);
   }
   const leftovers = redis.pipeline().del(keys.output(id), keys.steps(id));

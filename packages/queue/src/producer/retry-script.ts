@@ -1,3 +1,4 @@
+import { SETTLE_FUNCTIONS } from '../engine/batch-script.ts';
 import { HISTORY_FUNCTIONS } from '../engine/history.ts';
 import { defineScript } from '../engine/script.ts';
 
@@ -12,7 +13,7 @@ import { defineScript } from '../engine/script.ts';
  *         -2 it completed.
  * Event  waiting, with how many attempts the job has now
  */
-export const retryEnded = defineScript(`${HISTORY_FUNCTIONS}
+export const retryEnded = defineScript(`${HISTORY_FUNCTIONS}${SETTLE_FUNCTIONS}
 local base, inLine = ARGV[1], false
 
 local function found(job, id)
@@ -27,6 +28,8 @@ local function retry(job, id)
   local known = redis.call('HMGET', job, 'finishedOn', 'failedReason', 'priority', 'opts', 'ats')
   endAttempt(job, known[1] or 0, known[2] or '')
   redis.call('ZREM', KEYS[1], id)
+  local batch = batchOf(job)
+  if batch then reopenMember(base, batch, id) end
   redis.call('HDEL', job, 'finishedOn', 'processedOn', 'failedReason', 'atm', 'stc', 'defa', 'cancel')
   local priority = tonumber(known[3]) or 0
   if priority == 0 then

@@ -1,11 +1,13 @@
 import { queueOf, type RetryFailedReply, type RetryFailedRequest, SpillwayError } from '@spillway/contracts';
 import { Job as EngineJob } from 'bullmq';
 import type { Redis } from 'ioredis';
+import { reopenMember } from '../engine/batch-script.ts';
 import { clearCancellation } from '../engine/cancel-script.ts';
 import { decodeFailure } from '../engine/failure.ts';
 import { type QueueKeys, queueKeys } from '../engine/keys.ts';
 import { EVENTS_KEPT } from '../engine/limits.ts';
 import type { QueueHandles } from '../engine/queue-handles.ts';
+import { BEHIND_MAX, type Behind, type Entry, readBehind } from '../engine/read-behind.ts';
 import { storedOptions } from '../engine/record.ts';
 import { type ControlOutcome, notFound } from './cancel.ts';
 import { retryInFlow } from './flow-control.ts';
@@ -13,8 +15,6 @@ import { retryEnded } from './retry-script.ts';
 
 /** Failed jobs that one call looks at: a filter that finds little must not read a whole queue for one answer. */
 const SCAN_MAX = 1000;
-/** Jobs in one call to Redis: about two milliseconds, in which it serves nobody else. */
-const CHUNK = 100;
 const LIMIT_DEFAULT = 100;
 
 /** The answers of the script. */
@@ -22,7 +22,7 @@ const DONE = 1;
 const WAITS = 2;
 const OF_FLOW = 3;
 
-interface RetrySetup {
+export interface RetrySetup {
   redis: Redis;
   prefix: string;
   queues: QueueHandles;
@@ -30,10 +30,9 @@ interface RetrySetup {
 }
 
 /** How far the failed jobs of a queue were gone through: behind this one, and up to those that ended at `until`. */
-interface Place {
-  at: number;
-  id: string;
-  until: number;
+export interface Place extends Behind {
+  /** Where several queues are gone through. */
+  queue?: string;
 }
 
 export function createRetry(setup: RetrySetup) {
@@ -66,6 +65,13 @@ async function retryAlone(setup: RetrySetup, queue: string, id: string): Promise
   }
 }
 
+/** Retries jobs of one queue that are known to have failed. Returns how many wait again by this. */
+export async function retryMany(setup: RetrySetup, queue: string, ids: readonly string[]): Promise<number> {
+  if (ids.length === 0) return 0;
+  const answers = await retryAll(setup, queue, ids, (id) => retryMember(setup, id));
+  return answers.filter((answer) => answer === DONE).length;
+}
+
 async function retryAll(
   setup: RetrySetup,
   queue: string,
@@ -88,9 +94,13 @@ async function retryAll(
 /** False where somebody else was faster. */
 async function retryByEngine({ redis, prefix, queues }: RetrySetup, queue: string, id: string): Promise<boolean> {
   const job = await EngineJob.fromId(queues.get(queue), id);
-  await clearCancellation(redis, queueKeys(prefix, queue), id);
+  const keys = queueKeys(prefix, queue);
+  const reopen = () => reopenMember(redis, [keys.job(id)], [keys.base, id]);
+  await clearCancellation(redis, keys, id);
+  await reopen();
   try {
     await job?.retry('failed', { resetAttemptsMade: true });
+    await reopen();
     return job !== undefined;
   } catch (error) {
     if (error instanceof Error && 'code' in error && (error.code === -1 || error.code === -3)) return false;
@@ -107,9 +117,8 @@ async function retryFailed(setup: RetrySetup, queue: string, filter: RetryFailed
   for (let scanned = 0; scanned < SCAN_MAX && retried < limit; ) {
     const entries = await readBehind(redis, keys.failed, place);
     const { ids, last } = choose(entries, await matching(redis, keys, entries, filter), limit - retried);
-    const answers = ids.length > 0 ? await retryAll(setup, queue, ids, (id) => retryMember(setup, id)) : [];
-    retried += answers.filter((answer) => answer === DONE).length;
-    if (entries.length < CHUNK && last === entries.at(-1)) return { retried, more: false };
+    retried += await retryMany(setup, queue, ids);
+    if (entries.length < BEHIND_MAX && last === entries.at(-1)) return { retried, more: false };
     scanned += entries.length;
     place = { ...place, ...last };
   }
@@ -129,22 +138,6 @@ async function retryMember(setup: RetrySetup, id: string): Promise<number> {
 function startOf({ endedAfter, endedBefore }: RetryFailedRequest, nowMs: number): Place {
   const until = endedBefore === undefined ? nowMs : Math.min(Date.parse(endedBefore) - 1, nowMs);
   return { at: endedAfter === undefined ? 0 : Date.parse(endedAfter), id: '', until };
-}
-
-type Entry = Pick<Place, 'at' | 'id'>;
-
-/** The next jobs behind a place, oldest end first. Those that ended at the same time stand in the order of their ids. */
-async function readBehind(redis: Redis, failed: string, { at, id, until }: Place): Promise<Entry[]> {
-  const entries: Entry[] = [];
-  for (let offset = 0; entries.length < CHUNK; offset += CHUNK) {
-    const flat = await redis.zrangebyscore(failed, at, until, 'WITHSCORES', 'LIMIT', offset, CHUNK);
-    for (let index = 0; index < flat.length; index += 2) {
-      const entry = { id: flat[index] ?? '', at: Number(flat[index + 1]) };
-      if (entry.at > at || entry.id > id) entries.push(entry);
-    }
-    if (flat.length < CHUNK * 2) break;
-  }
-  return entries.slice(0, CHUNK);
 }
 
 async function matching(
@@ -175,14 +168,15 @@ function choose(entries: readonly Entry[], matches: readonly boolean[], room: nu
   return { ids: chosen.map(({ id }) => id), ...(last && { last }) };
 }
 
-function encode(place: Place): string {
+export function encode(place: object): string {
   return Buffer.from(JSON.stringify(place)).toString('base64url');
 }
 
-function decode(cursor: string): Place {
+export function decode(cursor: string): Place {
   try {
-    const { at, id, until } = JSON.parse(Buffer.from(cursor, 'base64url').toString()) as Place;
-    if (Number.isInteger(at) && Number.isInteger(until) && typeof id === 'string') return { at, id, until };
+    const { at, id, until, queue } = JSON.parse(Buffer.from(cursor, 'base64url').toString()) as Place;
+    if (Number.isInteger(at) && Number.isInteger(until) && typeof id === 'string')
+      return { at, id, until, ...(typeof queue === 'string' && { queue }) };
   } catch {
     // Falls through to the one answer for anything that is no cursor of ours.
   }

@@ -53,12 +53,7 @@ export async function readBrief(redis: Redis, prefix: string, ids: readonly stri
 }
 
 async function readChunk(redis: Redis, prefix: string, queue: string, ids: readonly string[]): Promise<Snapshot[]> {
-  const keys = queueKeys(prefix, queue);
-  const [pos, ...jobs] = (await readJobs(
-    redis,
-    [keys.events, keys.completed, keys.failed, keys.delayed, keys.blocked],
-    [keys.base, LISTED.length, ...LISTED, ...ids],
-  )) as Reply;
+  const [pos, ...jobs] = await readFields(redis, prefix, { queue, ids }, LISTED);
   return ids.flatMap((id, index) => {
     const [place, score, values] = jobs[index] ?? [];
     if (!place || !values) return [];
@@ -66,6 +61,21 @@ async function readChunk(redis: Redis, prefix: string, queue: string, ids: reado
     // Whoever holds only this stands before the first line and the first chunk.
     return [{ job, cursor: { pos, log: 0, output: 0 }, log: [], output: [] }];
   });
+}
+
+/** These fields of jobs of one queue, in the order of the ids. */
+export async function readFields(
+  redis: Redis,
+  prefix: string,
+  { queue, ids }: { queue: string; ids: readonly string[] },
+  fields: readonly string[],
+): Promise<Reply> {
+  const keys = queueKeys(prefix, queue);
+  return (await readJobs(
+    redis,
+    [keys.events, keys.completed, keys.failed, keys.delayed, keys.blocked],
+    [keys.base, fields.length, ...fields, ...ids],
+  )) as Reply;
 }
 
 function chunked(ids: readonly string[]): string[][] {

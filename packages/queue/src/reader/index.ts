@@ -1,4 +1,6 @@
 import {
+  type Batch,
+  type BatchResult,
   type Job,
   type JobListQuery,
   type LogPage,
@@ -9,10 +11,12 @@ import {
   unknownJob,
 } from '@spillway/contracts';
 import type { Redis } from 'ioredis';
+import { readBatch } from '../engine/batches.ts';
 import { queueKeys } from '../engine/keys.ts';
 import type { LabelTarget } from '../engine/labels.ts';
 import { NO_WINDOW, takeSnapshot, type WatchedFrom, type WindowedSnapshot, windowAfter } from '../engine/snapshot.ts';
 import { withRedis } from '../engine/unavailable.ts';
+import { listFailures, readResults } from './batches.ts';
 import { readBrief } from './brief.ts';
 import { readLabelled } from './labelled.ts';
 import { listJobs } from './list.ts';
@@ -42,6 +46,15 @@ export interface Reader {
   labelled(label: LabelTarget, queues: readonly string[], most: number): Promise<Members>;
   /** The jobs of a queue that a list shows first, and how many there are. */
   queued(queue: string, most: number): Promise<Members>;
+  /** A batch as it was counted last; undefined where there is none. */
+  batch(id: string): Promise<Batch | undefined>;
+  /** One page of a batch's failed jobs, newest end first. @throws batch_not_found, invalid_request for a cursor that is not ours */
+  failures(
+    batch: string,
+    page: { limit: number; cursor?: string | undefined },
+  ): Promise<{ jobs: Job[]; next?: string }>;
+  /** What became of each job of a batch, a few at a time, queue by queue. @throws batch_not_found, at the first step */
+  results(batch: string): AsyncGenerator<BatchResult[], void>;
   queue(name: string): Promise<Pick<QueueInfo, 'counts' | 'paused'>>;
 }
 
@@ -83,6 +96,9 @@ export function createReader({ redis, prefix }: { redis: Redis; prefix: string }
     brief: (ids) => withRedis(redis, () => readBrief(redis, prefix, ids)),
     labelled: (label, queues, most) => withRedis(redis, () => readLabelled(redis, prefix, label, queues, most)),
     queued: (queue, most) => withRedis(redis, () => readQueued(redis, prefix, queue, most)),
+    batch: (id) => withRedis(redis, () => readBatch({ redis, prefix }, id)),
+    failures: (batch, page) => withRedis(redis, () => listFailures(redis, prefix, batch, page)),
+    results: (batch) => readResults(redis, prefix, batch),
     queue: (name) => withRedis(redis, () => readQueue(redis, prefix, name)),
   };
 }

@@ -1,83 +1,99 @@
-import { type BatchEntry, BatchLine, BatchRequest, IdempotencyKey, SpillwayError } from '@spillway/contracts';
-import type { BatchClaim, Producer } from '@spillway/queue/producer';
-import { compileSchema } from '@spillway/runtime';
+import { IncomingMessage } from 'node:http';
+import {
+  BatchQuery,
+  type BatchReply,
+  BatchRequest,
+  type BatchStreamReply,
+  IdempotencyKey,
+  SpillwayError,
+} from '@spillway/contracts';
+import type { FastifyPluginAsync, FastifyReply } from 'fastify';
 import { Type } from 'typebox';
 import type { App } from '../../app.ts';
+import { createJsonReader } from '../../plugins/json-body.ts';
 import type { Services } from '../../services.ts';
-import { checkedType, isNew, REPLAYED, tenantOf } from '../jobs/submit.ts';
+import { REPLAYED, tenantOf } from '../jobs/submit.ts';
 import { problems, scoped } from '../schema.ts';
 import { watchGrant } from '../tokens/mint.ts';
+import { refusedOf, storeArray } from './array.ts';
+import { readOnComplete } from './on-complete.ts';
+import { storeStream } from './stream.ts';
+
+const NDJSON = 'application/x-ndjson';
 
 const schema = {
   operationId: 'submitBatch',
   summary: 'Submit many jobs',
   description:
-    'Answers 202 once all jobs that can be accepted are stored. A job that cannot is refused by itself, with the reason at its place in `jobs`; the others are kept. The same body under the same `Idempotency-Key` answers 200 with the same batch and `Idempotent-Replayed: true`; where the first call was broken off, it stores what is missing.',
+    'An array, or a stream of lines (`application/x-ndjson`), one job a line, which are stored as they arrive. Answers 202 once all jobs that can be accepted are stored. A job that cannot is refused by itself, with the reason at its place in `jobs`, or with the number of its line in `problems`; the others are kept. The same array under the same `Idempotency-Key` answers 200 with the same batch and `Idempotent-Replayed: true`; where the first call was broken off, it stores what is missing. A stream takes no such key, because nobody can tell what it is before its end: give its lines an `idempotencyKey` each. A stream that breaks off leaves a batch of what has arrived.',
   tags: ['batches'],
   headers: Type.Object({ 'idempotency-key': Type.Optional(IdempotencyKey) }),
-  body: BatchRequest,
+  querystring: BatchQuery,
+  body: {
+    content: {
+      'application/json': { schema: BatchRequest },
+      [NDJSON]: { schema: { description: 'one job a line, as in the array' } },
+    },
+  },
   response: {
     200: { description: 'The idempotency key was used before.', headers: REPLAYED, ...Type.Ref('BatchReply') },
-    202: { description: 'What became of each job.', ...Type.Ref('BatchReply') },
+    202: {
+      description: 'What became of each job.',
+      ...Type.Union([Type.Ref('BatchReply'), Type.Ref('BatchStreamReply')]),
+    },
     ...problems(
       'invalid_request',
+      'unknown_type',
+      'invalid_input',
       'idempotency_key_reused',
       'invalid_json',
       'body_too_large',
       'unsupported_media_type',
+      'request_timeout',
     ),
   },
 };
 
-const check = compileSchema(BatchLine);
+export async function submitBatch(app: App, services: Services, maxLineBytes: number): Promise<void> {
+  // A scope of its own: no other route takes streams.
+  const submit: FastifyPluginAsync = async (scope) => registerSubmit(scope as App, services, maxLineBytes);
+  await app.register(submit);
+}
 
-export function submitBatch(app: App, { producer, catalogue, metrics, tokens }: Services): void {
-  app.post('/v1/batches', { schema, config: scoped('submit') }, async (request, reply) => {
+function registerSubmit(app: App, services: Services, maxLineBytes: number): void {
+  const { catalogue, producer, tokens } = services;
+  const readJson = createJsonReader(app);
+  app.addContentTypeParser(NDJSON, (_request, stream, done) => done(null, stream));
+
+  // A serializer of a union tries its parts one after the other, at several times the cost of JSON's own.
+  const route = { schema, config: scoped('submit'), serializerCompiler: () => JSON.stringify };
+  app.post('/v1/batches', route, async (request, reply) => {
     tokens.assertReady();
+    const { 'idempotency-key': key } = request.headers;
+    const onComplete = await readOnComplete(catalogue, request.query);
     const tenant = tenantOf(request.caller);
-    const batch = await openBatch(producer, request, tenant);
-    const submitOne = async (entry: unknown, index: number): Promise<BatchEntry> => {
-      const { options, idempotencyKey, ...rest } = readEntry(entry);
-      const type = await checkedType(catalogue, rest);
-      const place = { batch: batch.id, claim: batch.place?.(index, type.queue) };
-      const submission = { type, input: rest.input, options, tenant, idempotencyKey, ...place };
-      const submitted = await producer.submit(submission);
-      if (isNew(submitted)) metrics.countSubmit(type);
-      const { id, replayed, deduplicated } = submitted;
-      return { id, ...(replayed && { replayed }), ...(deduplicated && { deduplicated }) };
-    };
-    const submitAll = async () => {
-      const entries = await Promise.all(request.body.map((entry, n) => submitOne(entry, n).catch(toRefusal)));
-      return batch.settle ? batch.settle(entries) : entries;
-    };
-    const jobs = batch.entries ?? (await submitAll());
-    const refused = jobs.filter((job) => 'error' in job).length;
-    if (batch.replayed) reply.header('idempotent-replayed', 'true');
-    const watch = watchGrant(tokens, request, { batches: [batch.id] });
-    return reply
-      .code(batch.replayed ? 200 : 202)
-      .send({ id: batch.id, accepted: jobs.length - refused, refused, jobs, watch });
+    if (request.body instanceof IncomingMessage) {
+      assertNoKey(key);
+      const writer = producer.batches.open(producer.newBatch(), { tenant, onComplete });
+      const tally = await storeStream(request.body, { services, writer, tenant, readJson, maxLineBytes });
+      return accepted(reply, { ...tally, watch: watchGrant(tokens, request, { batches: [tally.id] }) });
+    }
+    const { id, jobs, replayed } = await storeArray(services, { jobs: request.body, key, tenant, onComplete });
+    if (replayed) reply.header('idempotent-replayed', 'true');
+    const refused = refusedOf(jobs);
+    const watch = watchGrant(tokens, request, { batches: [id] });
+    return accepted(reply, { id, accepted: jobs.length - refused, refused, jobs, watch }, replayed ? 200 : 202);
   });
 }
 
-/** The batch of the call's key, or one that nobody else can find. */
-async function openBatch(
-  producer: Producer,
-  { headers: { 'idempotency-key': key }, body }: { headers: { 'idempotency-key'?: string }; body: unknown },
-  tenant: string | undefined,
-): Promise<Pick<BatchClaim, 'id'> & Partial<BatchClaim>> {
-  return key === undefined ? { id: producer.newBatch() } : producer.claimBatch({ key, tenant }, body);
+function accepted(reply: FastifyReply, told: BatchReply | BatchStreamReply, code: 200 | 202 = 202): FastifyReply {
+  return reply.code(code).header('location', `/v1/batches/${told.id}`).send(told);
 }
 
-function readEntry(entry: unknown): BatchLine {
-  const errors = check(entry);
-  if (errors.length === 0) return entry as BatchLine;
-  throw new SpillwayError('invalid_request', errors.map(({ message }) => message).join('; '), { errors });
-}
-
-/** What is wrong with one job is said at its place; what is wrong with Redis fails the whole call. */
-function toRefusal(error: unknown): BatchEntry {
-  if (!(error instanceof SpillwayError) || error.code === 'unavailable') throw error;
-  const { code, message, errors } = error;
-  return { error: { code, message, ...(errors && { errors }) } };
+function assertNoKey(key: string | undefined): void {
+  if (key === undefined) return;
+  throw new SpillwayError(
+    'invalid_request',
+    'expected no Idempotency-Key for a stream, which cannot be compared with another one before its end, got one; give each line an `idempotencyKey`',
+  );
 }
