@@ -3,6 +3,8 @@ import {
   type Job,
   type JobOptions,
   type JobType,
+  type QueueLimits,
+  type QueueLimitsRequest,
   queueOf,
   type RetryFailedReply,
   type RetryFailedRequest,
@@ -14,6 +16,7 @@ import { queueKeys } from '../engine/keys.ts';
 import { labelParts, labelsOf, targetsOf } from '../engine/labels.ts';
 import { KEEP_COMPLETED_S } from '../engine/limits.ts';
 import { openQueues, type QueueHandles } from '../engine/queue-handles.ts';
+import { setLimits } from '../engine/queue-limits.ts';
 import { storedOptions as readOptions, type StoredBackoff, type StoredOptions } from '../engine/record.ts';
 import { NO_WINDOW, takeSnapshot } from '../engine/snapshot.ts';
 import { withRedis } from '../engine/unavailable.ts';
@@ -89,6 +92,11 @@ export interface Producer {
   retryFailed(queue: string, filter: RetryFailedRequest): Promise<RetryFailedReply>;
   /** Forgets a job that no worker runs. @throws job_not_found, job_active, not_finished (part of a flow that waits). */
   remove(id: string): Promise<void>;
+  /**
+   * Gives a queue these limits in the place of all that it had, in one step. They count from the next start or submit on.
+   * Called again with the same, it changes nothing. Resolves with the limits as they are now.
+   */
+  setLimits(queue: string, limits: QueueLimitsRequest): Promise<QueueLimits>;
   pause(queue: string): Promise<ControlOutcome>;
   resume(queue: string): Promise<ControlOutcome>;
   close(): Promise<void>;
@@ -120,6 +128,7 @@ export function createProducer(setup: {
     retry: (id) => withRedis(redis, () => retry.one(id)),
     retryFailed: (queue, filter) => withRedis(redis, () => retry.failed(queue, filter)),
     remove: (id) => withRedis(redis, () => remove(redis, prefix, queues, id)),
+    setLimits: (queue, limits) => withRedis(redis, () => setLimits(redis, queueKeys(prefix, queue), limits)),
     pause: (queue) => withRedis(redis, () => setPaused(queues, queue, true)),
     resume: (queue) => withRedis(redis, () => setPaused(queues, queue, false)),
     close: () => queues.close(),

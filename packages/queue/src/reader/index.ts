@@ -11,6 +11,7 @@ import {
 import type { Redis } from 'ioredis';
 import { queueKeys } from '../engine/keys.ts';
 import type { LabelTarget } from '../engine/labels.ts';
+import { decodeLimits } from '../engine/queue-limits.ts';
 import { NO_WINDOW, takeSnapshot, type WatchedFrom, type WindowedSnapshot, windowAfter } from '../engine/snapshot.ts';
 import { withRedis } from '../engine/unavailable.ts';
 import { readBrief } from './brief.ts';
@@ -42,7 +43,7 @@ export interface Reader {
   labelled(label: LabelTarget, queues: readonly string[], most: number): Promise<Members>;
   /** The jobs of a queue that a list shows first, and how many there are. */
   queued(queue: string, most: number): Promise<Members>;
-  queue(name: string): Promise<Pick<QueueInfo, 'counts' | 'paused'>>;
+  queue(name: string): Promise<Pick<QueueInfo, 'counts' | 'paused' | 'limits'>>;
 }
 
 /** A set of jobs: the first of them, newest first, and how many there are in all. */
@@ -104,7 +105,11 @@ async function readQueued(redis: Redis, prefix: string, queue: string, most: num
   };
 }
 
-async function readQueue(redis: Redis, prefix: string, name: string): Promise<Pick<QueueInfo, 'counts' | 'paused'>> {
+async function readQueue(
+  redis: Redis,
+  prefix: string,
+  name: string,
+): Promise<Pick<QueueInfo, 'counts' | 'paused' | 'limits'>> {
   const keys = queueKeys(prefix, name);
   const replies = await redis
     .pipeline()
@@ -115,13 +120,19 @@ async function readQueue(redis: Redis, prefix: string, name: string): Promise<Pi
     .llen(keys.active)
     .zcard(keys.completed)
     .zcard(keys.failed)
-    .hexists(keys.meta, 'paused')
+    .hmget(keys.meta, 'paused', 'limits')
     .exec();
-  const [wait = 0, prioritized = 0, delayed = 0, blocked = 0, active = 0, completed = 0, failed = 0, paused = 0] = (
-    replies ?? []
-  ).map(([error, value]) => {
+  const values = (replies ?? []).map(([error, value]) => {
     if (error) throw error;
-    return value as number;
+    return value;
   });
-  return { paused: paused === 1, counts: { waiting: wait + prioritized, delayed, blocked, active, completed, failed } };
+  const [paused, stored] = values.pop() as (string | null)[];
+  const [wait = 0, prioritized = 0, delayed = 0, blocked = 0, active = 0, completed = 0, failed = 0] =
+    values as number[];
+  const limits = decodeLimits(stored);
+  return {
+    paused: paused !== null,
+    ...(limits && { limits }),
+    counts: { waiting: wait + prioritized, delayed, blocked, active, completed, failed },
+  };
 }

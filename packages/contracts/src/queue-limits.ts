@@ -1,0 +1,32 @@
+import { type Static, Type } from 'typebox';
+
+/** Starts in a window of time; the window opens with its first start. */
+const Rate = Type.Object(
+  {
+    max: Type.Integer({ minimum: 1, maximum: 1_000_000, description: 'starts in a window' }),
+    perMs: Type.Integer({ minimum: 1, maximum: 3_600_000, description: 'length of the window, at most an hour' }),
+  },
+  { additionalProperties: false },
+);
+
+/** Body of `PUT /v1/queues/:name/limits`: all limits of a queue. What is null or absent has no limit. */
+export const QueueLimitsRequest = Type.Object(
+  {
+    concurrency: Type.Optional(
+      Type.Union([
+        Type.Integer({ minimum: 1, maximum: 1_000_000, description: 'jobs at once, over all workers' }),
+        Type.Null(),
+      ]),
+    ),
+    rate: Type.Optional(Type.Union([Rate, Type.Null()])),
+  },
+  { additionalProperties: false, $id: 'QueueLimitsRequest' },
+);
+export type QueueLimitsRequest = Static<typeof QueueLimitsRequest>;
+
+/** The limits that a queue has; what is absent has none. */
+export const QueueLimits = Type.Object(
+  { concurrency: Type.Optional(Type.Integer()), rate: Type.Optional(Rate) },
+  { $id: 'QueueLimits' },
+);
+export type QueueLimits = Static<typeof QueueLimits>;
