@@ -4,6 +4,7 @@ export * from './errors.ts';
 export * from './events.ts';
 export * from './flow.ts';
 export * from './fold.ts';
+export * from './group-limits.ts';
 export * from './http.ts';
 export * from './job.ts';
 export * from './job-id.ts';

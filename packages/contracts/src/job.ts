@@ -1,5 +1,6 @@
 import { type Static, Type } from 'typebox';
 import { Cancellation } from './cancellation.ts';
+import { GroupName } from './group-limits.ts';
 import { JobState } from './state.ts';
 
 /** ISO 8601 in UTC with milliseconds. */
@@ -61,6 +62,7 @@ export const Job = Type.Object(
         'how many attempts the job has in all: those that it was given, and one more for each that a lost or stopping worker did not finish',
     }),
     priority: Type.Optional(Type.Integer()),
+    group: Type.Optional(Type.String({ description: 'the group whose turns it takes' })),
     tags: Type.Optional(Type.Array(Type.String())),
     batch: Type.Optional(Type.String({ description: 'the batch that it was submitted with' })),
     tenant: Type.Optional(
@@ -171,6 +173,10 @@ export const JobOptions = Type.Object(
     ),
     tags: Type.Optional(Type.Array(Type.String({ minLength: 1, maxLength: 100 }), { maxItems: 20, uniqueItems: true })),
     dedupe: Type.Optional(Dedupe),
+    group: Type.Optional({
+      ...GroupName,
+      description: 'jobs of different groups take turns; priority counts inside the group',
+    }),
   },
   { additionalProperties: false, $id: 'JobOptions' },
 );

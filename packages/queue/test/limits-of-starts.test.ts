@@ -31,7 +31,7 @@ test('three consumers never run more jobs at once than the queue allows', async 
   const { redis, prefix, producer, reader, submit } = await openQueue(sandbox);
   await producer.setLimits('work', { concurrency: 4 });
   const running = countRunning(redis, prefix);
-  const run = () => running.run(async () => (await turn(), COMPLETED));
+  const run = () => running.run(() => turn().then(() => COMPLETED));
   for (const workerId of ['w1', 'w2', 'w3']) await consume(sandbox, run, { workerId });
   await Promise.all(Array.from({ length: 200 }, () => submit()));
   await until('all ends', async () => (await reader.queue('work')).counts.completed === 200);
@@ -44,7 +44,7 @@ test('a limit that is lifted wakes workers, and one that is lowered lets nothing
   await producer.setLimits('work', { concurrency: 1 });
   const running = countRunning(redis, prefix);
   const hold = gate();
-  const run = () => running.run(async (): Promise<Outcome> => (await hold.opened, COMPLETED));
+  const run = () => running.run(() => hold.opened.then(() => COMPLETED));
   for (const workerId of ['w1', 'w2']) await consume(sandbox, run, { workerId });
   await Promise.all(Array.from({ length: 30 }, () => submit()));
   await until('one start', async () => (await running.now()) === 1);

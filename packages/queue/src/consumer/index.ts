@@ -10,6 +10,7 @@ import { cancelled, watchCancellations } from './cancellations.ts';
 import { type ChildEnd, readChildren } from './children.ts';
 import { expiryOf } from './expiry.ts';
 import { forgetOldJobs } from './forget.ts';
+import { holdGroupSlots } from './group-slots.ts';
 import { handBackJob } from './hand-back-script.ts';
 import { recoverLostJobs } from './lost-workers.ts';
 import { mayRepeat, postpone } from './postpone.ts';
@@ -117,6 +118,7 @@ export function createConsumer(setup: ConsumerSetup): Consumer {
     onError: reportOthers(onError),
   });
   const renewals = createRenewals({ redis, keys, leaseMs, onError });
+  const slots = holdGroupSlots({ redis, keys, onError });
 
   /** Only a job that was active before comes here with a mark: the others were ended in their line. */
   async function runAgain(lease: RunningJob): Promise<Outcome> {
@@ -138,7 +140,10 @@ export function createConsumer(setup: ConsumerSetup): Consumer {
   async function conclude(ending: Outcome, job: EngineJob<unknown, unknown, string>, token?: string): Promise<unknown> {
     if (!mayRepeat(ending, job)) return settle(ending);
     // A cancel that came too late to be seen in the attempt must not wait for the next one.
-    return postpone({ redis, keys }, job, token, ending).finally(() => cancellations.endMarked(job.id ?? ''));
+    return postpone({ redis, keys }, job, token, ending).finally(() => {
+      slots.release(job);
+      cancellations.endMarked(job.id ?? '');
+    });
   }
 
   // Two parameters only: for a third one the engine would make an abort signal for every job.
@@ -146,6 +151,7 @@ export function createConsumer(setup: ConsumerSetup): Consumer {
     if (stopping.hasBegun) return handBack(job, token);
     const expired = expiryOf(job, Date.now());
     if (expired && !(await wasTakenBefore(job))) return settle(expired);
+    if (slots.mustClaim(job) && !(await slots.claim(job, token ?? ''))) throw new WaitingError();
     // The engine would keep the stacks of all attempts.
     job.opts.stackTraceLimit = STACKS_KEPT;
     const held = { id: job.id ?? '', token: token ?? '', attempt: job.attemptsStarted };
@@ -189,12 +195,16 @@ export function createConsumer(setup: ConsumerSetup): Consumer {
     maximumRateLimitDelay: LIMIT_ASKED_MS,
   });
   worker.on('error', reportOthers(onError));
-  worker.on('completed', (job) => steps.forget(job));
+  worker.on('completed', (job) => {
+    steps.forget(job);
+    slots.release(job);
+  });
+  worker.on('failed', slots.release);
   const stopForgetting = forgetOldJobs({ queue, redis, prefix, onError });
   const stopRecovering = recoverLostJobs({ redis, keys, onError });
 
   const stopping = createStop({
-    close: () => worker.close(),
+    close: () => worker.close().then(slots.settled),
     handBackRest: () => {
       for (const lease of running.values()) {
         // First, so that what the handler makes of its signal is not taken for the outcome.
@@ -215,6 +225,7 @@ export function createConsumer(setup: ConsumerSetup): Consumer {
     stop(finishMs) {
       stopForgetting();
       stopRecovering();
+      slots.stop();
       return stopping.within(finishMs).finally(renewals.stop);
     },
   };

@@ -42,6 +42,12 @@ export interface QueueKeys {
   readonly looked: string;
   /** Stands while the queue has labels: where it is missing there is nothing to clear up. */
   readonly labelled: string;
+  /** Ids of the jobs that wait in the lines of groups, scored by the order in which they came. */
+  readonly grouped: string;
+  /** Names of the groups that have jobs in line, scored by how many. */
+  readonly groups: string;
+  /** Begins the keys that only the scripts of groups know (`group-script.ts`). */
+  readonly groupBase: string;
 }
 
 /** The queue's name as the engine knows it. */
@@ -77,6 +83,9 @@ export function queueKeys(prefix: string, queue: string): QueueKeys {
     label: (kind, value) => `${base}label:${kind}:${value}`,
     looked: `${base}looked`,
     labelled: `${base}labelled`,
+    grouped: `${base}grouped`,
+    groups: `${base}groups`,
+    groupBase: `${base}group:`,
   };
 }
 

@@ -2,12 +2,15 @@
 import { addDelayedJob } from 'bullmq/dist/cjs/scripts/addDelayedJob-6.js';
 import { addPrioritizedJob } from 'bullmq/dist/cjs/scripts/addPrioritizedJob-9.js';
 import { addStandardJob } from 'bullmq/dist/cjs/scripts/addStandardJob-9.js';
+import { GROUP_FUNCTIONS } from '../engine/group-script.ts';
 import { LABEL_FUNCTIONS } from '../engine/label-script.ts';
 import { defineScript, type Script } from '../engine/script.ts';
 
 /** The engine's script of one line, as part of ours. */
 export interface AddScript {
   run: Script;
+  /** The same for a job with a group. */
+  runGrouped: Script;
   /** How many keys the engine's part takes. */
   engineKeys: number;
 }
@@ -23,11 +26,12 @@ export interface AddScript {
  * ARGV  the engine's 1 to 3 (2 is the input as JSON, 3 the packed options), then
  *       4 key prefix of the queue  5 events kept  6 job id  7 type  8 timestamp  9 labels as JSON or ''
  *       10 delay in seconds  11 dedupe id or ''  12 dedupe mode  13 seconds for which the claim's ids are remembered
+ *       14 what the record says of its group, where it has one
  * Returns the id of the job that stands: the given one where it is stored, or was before.
  * Event  labels, then the engine's (added, waiting or delayed)
  */
-function addScript({ content, keys }: { content: string; keys: number }): AddScript {
-  const run = defineScript(`${LABEL_FUNCTIONS}
+function addScript({ content, keys }: { content: string; keys: number }, { functions, lineUp }: Part): Script {
+  return defineScript(`${LABEL_FUNCTIONS}${functions}
 local function engineAdd(KEYS, ARGV)
 ${content}
 end
@@ -91,14 +95,37 @@ if ARGV[9] ~= '' then
   redis.call('XADD', events, 'MAXLEN', '~', ARGV[5], '*', 'event', 'labels', 'jobId', id, 'labels', ARGV[9])
 end
 engineAdd(KEYS, ARGV)
+${lineUp}
 return remember(id)
 `);
-  return { run, engineKeys: keys };
+}
+
+/** What a script does beside: with a job that may start at once, and whose group has a line of its own. */
+interface Part {
+  functions: string;
+  lineUp: string;
+}
+
+const PLAIN: Part = { functions: '', lineUp: '' };
+/** The engine has put the job at the end of its line, where it is found at the first look, or among the delayed ones. */
+const GROUPED: Part = {
+  functions: GROUP_FUNCTIONS,
+  lineUp: `
+redis.call('HSET', base .. id, 'group', ARGV[14])
+if ARGV[10] == '0' and redis.call('LREM', base .. 'wait', 1, id) == 1 then
+  local groups = groupsOf(base)
+  groups.join(ARGV[14], id)
+  groups.pump()
+end`,
+};
+
+function addScripts(engine: { content: string; keys: number }): AddScript {
+  return { run: addScript(engine, PLAIN), runGrouped: addScript(engine, GROUPED), engineKeys: engine.keys };
 }
 
 /** One for each line that a job can stand in, by the name that the engine has for its own script. */
 export const ADD_SCRIPTS: Readonly<Record<string, AddScript>> = {
-  addStandardJob: addScript(addStandardJob),
-  addDelayedJob: addScript(addDelayedJob),
-  addPrioritizedJob: addScript(addPrioritizedJob),
+  addStandardJob: addScripts(addStandardJob),
+  addDelayedJob: addScripts(addDelayedJob),
+  addPrioritizedJob: addScripts(addPrioritizedJob),
 };

@@ -1,5 +1,6 @@
 import type { JobsOptions } from 'bullmq';
 import type { Redis } from 'ioredis';
+import { groupField } from '../engine/groups.ts';
 import { queueKeys } from '../engine/keys.ts';
 import { EVENTS_KEPT } from '../engine/limits.ts';
 import type { EngineQueue, QueueHandles } from '../engine/queue-handles.ts';
@@ -36,13 +37,17 @@ export async function addToLine(
   const { name, args } = await engineCall(queues.get(queue), addition);
   const script = ADD_SCRIPTS[name];
   if (!script) throw new Error(`expected the engine to add with one of ${Object.keys(ADD_SCRIPTS)}, got ${name}`);
-  const { run, engineKeys } = script;
+  const { run, runGrouped, engineKeys } = script;
+  const group = groupField(stored);
   const touched = [...(args.slice(0, engineKeys) as string[]), keys.events];
   if (claim) touched.push(keys.submitted(claim.digest));
   const delayS = Math.ceil((stored.delay ?? 0) / 1000);
   const own = [keys.base, EVENTS_KEPT, id, type, timestamp, labels, delayS];
   const standing = [dedupe?.id ?? '', dedupe?.mode ?? '', claim?.keptS ?? 0];
-  return String(await run(redis, touched, [...args.slice(engineKeys), ...own, ...standing]));
+  const values = [...args.slice(engineKeys), ...own, ...standing];
+  return String(
+    await (group === undefined ? run(redis, touched, values) : runGrouped(redis, touched, [...values, group])),
+  );
 }
 
 /** What the engine would send to add the job. Nothing is sent: the client that it is handed only takes note. */

@@ -3,6 +3,7 @@ import {
   type Job,
   type JobOptions,
   type JobType,
+  type QueueGroupLimits,
   type QueueLimits,
   type QueueLimitsRequest,
   queueOf,
@@ -12,6 +13,7 @@ import {
 } from '@spillway/contracts';
 import type { JobsOptions } from 'bullmq';
 import type { Redis } from 'ioredis';
+import { groupField, leaveGroup, readGroupLimits, setGroupLimits } from '../engine/groups.ts';
 import { queueKeys } from '../engine/keys.ts';
 import { labelParts, labelsOf, targetsOf } from '../engine/labels.ts';
 import { KEEP_COMPLETED_S } from '../engine/limits.ts';
@@ -97,6 +99,13 @@ export interface Producer {
    * Called again with the same, it changes nothing. Resolves with the limits as they are now.
    */
   setLimits(queue: string, limits: QueueLimitsRequest): Promise<QueueLimits>;
+  /**
+   * Gives the queue's groups these limits in the place of all that they had; none where absent. They count from the next
+   * start on. Called again with the same, it changes nothing.
+   */
+  limitGroups(queue: string, limits?: QueueGroupLimits): Promise<void>;
+  /** The limits of the queue's groups, as they were given last. */
+  groupLimits(queue: string): Promise<QueueGroupLimits | undefined>;
   pause(queue: string): Promise<ControlOutcome>;
   resume(queue: string): Promise<ControlOutcome>;
   close(): Promise<void>;
@@ -129,6 +138,8 @@ export function createProducer(setup: {
     retryFailed: (queue, filter) => withRedis(redis, () => retry.failed(queue, filter)),
     remove: (id) => withRedis(redis, () => remove(redis, prefix, queues, id)),
     setLimits: (queue, limits) => withRedis(redis, () => setLimits(redis, queueKeys(prefix, queue), limits)),
+    limitGroups: (queue, limits) => withRedis(redis, () => setGroupLimits(redis, queueKeys(prefix, queue), limits)),
+    groupLimits: (queue) => withRedis(redis, () => readGroupLimits(redis, queueKeys(prefix, queue))),
     pause: (queue) => withRedis(redis, () => setPaused(queues, queue, true)),
     resume: (queue) => withRedis(redis, () => setPaused(queues, queue, false)),
     close: () => queues.close(),
@@ -151,7 +162,8 @@ async function submit(line: Line, submission: Submission, now: number): Promise<
     state: stored.delay ? 'delayed' : 'waiting',
     attempt: 0,
     attempts: stored.attempts ?? 1,
-    priority: stored.priority,
+    priority: stored.priority ?? stored.groupPriority,
+    group: stored.group,
     tags: stored.tags,
     batch,
     tenant,
@@ -174,7 +186,9 @@ async function store(line: Line, job: Omit<Addition, 'labels'>): Promise<string>
   const labelled = labelsOf(stored);
   const labels = labelled && JSON.stringify(labelled);
   if (stored.delay || stored.priority || dedupe) return addToLine(line, { ...job, labels });
-  await line.intake.store(queue, { id, type, input: data, options: JSON.stringify(stored), timestamp, labels }, claim);
+  const group = groupField(stored);
+  const options = JSON.stringify(stored);
+  await line.intake.store(queue, { id, type, input: data, options, timestamp, labels, group }, claim);
   return id;
 }
 
@@ -227,7 +241,8 @@ function storedOptions({
     stored.attempts = attempts;
     if (backoff) stored.backoff = storedBackoff(backoff);
   }
-  if (priority > 0) stored.priority = priority;
+  if (asked.group !== undefined) stored.group = asked.group;
+  if (priority > 0) stored[asked.group === undefined ? 'priority' : 'groupPriority'] = priority;
   if (delayMs > 0) stored.delay = delayMs;
   if (timeoutMs !== type.defaults.timeoutMs) stored.timeoutMs = timeoutMs;
   // Looked at before the type is, so it is stored also where it is the type's default.
@@ -242,8 +257,13 @@ function storedOptions({
 
 /** @throws SpillwayError `invalid_request` for `dedupe`: a job in whose place another stands cannot be waited for. */
 function memberOptions(type: JobType, options: JobOptions, labels: Pick<Submission, 'batch' | 'tenant'>) {
-  if (!options.dedupe) return storedOptions({ type, options, ...labels }).stored;
+  if (!options.dedupe) return fromFlow(storedOptions({ type, options, ...labels }).stored);
   throw new SpillwayError('invalid_request', `expected no dedupe in the jobs of a flow, got it for ${type.type}`);
+}
+
+/** The engine moves members of a flow by itself, so those with a group are looked at when a worker takes them. */
+function fromFlow(stored: Addition['stored']): Addition['stored'] {
+  return stored.group === undefined ? stored : { ...stored, ungranted: true };
 }
 
 function storedBackoff({ type, delayMs, jitter, maxDelayMs }: NonNullable<JobOptions['backoff']>): StoredBackoff {
@@ -266,9 +286,11 @@ async function remove(redis: Redis, prefix: string, queues: QueueHandles, id: st
     throw new SpillwayError('job_active', `expected a job that no worker runs, got ${id}, which is running`);
   }
   const leftovers = redis.pipeline().del(keys.output(id), keys.steps(id));
-  for (const label of targetsOf(readOptions({ opts: options ?? '{}' })))
-    leftovers.zrem(keys.label(...labelParts(label)), id);
+  const stored = readOptions({ opts: options ?? '{}' });
+  for (const label of targetsOf(stored)) leftovers.zrem(keys.label(...labelParts(label)), id);
   await leftovers.exec();
+  const group = groupField(stored);
+  if (group !== undefined) await leaveGroup(redis, keys, id, group);
 }
 
 async function setPaused(queues: QueueHandles, queue: string, paused: boolean): Promise<ControlOutcome> {

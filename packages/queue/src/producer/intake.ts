@@ -2,7 +2,7 @@ import type { Redis } from 'ioredis';
 import { type QueueKeys, queueKeys } from '../engine/keys.ts';
 import { EVENTS_KEPT } from '../engine/limits.ts';
 import type { Claim } from './claims.ts';
-import { storeJobs } from './submit-script.ts';
+import { storeGroupedJobs, storeJobs } from './submit-script.ts';
 
 /** A job that may start at once, as it is stored. */
 export interface NewJob {
@@ -16,6 +16,8 @@ export interface NewJob {
   timestamp: number;
   /** JSON; absent where the job has none. */
   labels?: string | undefined;
+  /** What the record says of the group; absent where it has none. */
+  group?: string | undefined;
 }
 
 /** Takes jobs in and stores those of one turn of the event loop together. */
@@ -31,6 +33,8 @@ interface Batch {
   keys: QueueKeys;
   /** Jobs of one claim, those of a batch, travel together and apart from all others. */
   claim: Claim | undefined;
+  /** Jobs with a group travel apart from the others. */
+  isGrouped: boolean;
   args: (string | number)[];
   /** The place of a labelled job in the script's arguments, and its labels. */
   labels: (string | number)[];
@@ -43,8 +47,8 @@ const BATCH_MAX = 100;
 export function createIntake(redis: Redis, prefix: string): Intake {
   const batches = new Map<string, Batch>();
 
-  function open(name: string, queue: string, claim: Claim | undefined): Batch {
-    const batch: Batch = { keys: queueKeys(prefix, queue), claim, args: [], labels: [], done: [] };
+  function open(name: string, queue: string, claim: Claim | undefined, isGrouped: boolean): Batch {
+    const batch: Batch = { keys: queueKeys(prefix, queue), claim, isGrouped, args: [], labels: [], done: [] };
     batch.args.push(batch.keys.base, EVENTS_KEPT, 0);
     batches.set(name, batch);
     setImmediate(() => {
@@ -55,18 +59,20 @@ export function createIntake(redis: Redis, prefix: string): Intake {
   }
 
   return {
-    store(queue, { id, type, input, options, timestamp, labels }, claim) {
-      const name = claim ? `${queue} ${claim.digest}` : queue;
-      const batch = batches.get(name) ?? open(name, queue, claim);
+    store(queue, { id, type, input, options, timestamp, labels, group }, claim) {
+      const line = group === undefined ? queue : `${queue} in groups`;
+      const name = claim ? `${line} ${claim.digest}` : line;
+      const batch = batches.get(name) ?? open(name, queue, claim, group !== undefined);
       if (labels) batch.labels.push(batch.args.length + 1, labels);
       batch.args.push(id, type, input, options, timestamp);
+      if (group !== undefined) batch.args.push(group);
       if (batch.done.length + 1 === BATCH_MAX) batches.delete(name);
       return new Promise((resolve, reject) => batch.done.push({ resolve, reject }));
     },
   };
 }
 
-async function send(redis: Redis, { keys, claim, args, labels, done }: Batch): Promise<void> {
+async function send(redis: Redis, { keys, claim, isGrouped, args, labels, done }: Batch): Promise<void> {
   args[2] = done.length;
   args.push(...labels);
   const touched = [keys.events, keys.wait, keys.meta, keys.active, keys.marker];
@@ -75,7 +81,7 @@ async function send(redis: Redis, { keys, claim, args, labels, done }: Batch): P
     args.push(claim.keptS);
   }
   try {
-    await storeJobs(redis, touched, args);
+    await (isGrouped ? storeGroupedJobs : storeJobs)(redis, touched, args);
     for (const { resolve } of done) resolve();
   } catch (error) {
     for (const { reject } of done) reject(error);

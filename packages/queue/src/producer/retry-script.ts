@@ -1,3 +1,4 @@
+import { GROUP_FUNCTIONS } from '../engine/group-script.ts';
 import { HISTORY_FUNCTIONS } from '../engine/history.ts';
 import { defineScript } from '../engine/script.ts';
 
@@ -12,8 +13,8 @@ import { defineScript } from '../engine/script.ts';
  *         -2 it completed.
  * Event  waiting, with how many attempts the job has now
  */
-export const retryEnded = defineScript(`${HISTORY_FUNCTIONS}
-local base, inLine = ARGV[1], false
+export const retryEnded = defineScript(`${HISTORY_FUNCTIONS}${GROUP_FUNCTIONS}
+local base, inLine, groups = ARGV[1], false, nil
 
 local function found(job, id)
   if redis.call('EXISTS', job) == 0 then return 0 end
@@ -24,12 +25,15 @@ local function found(job, id)
 end
 
 local function retry(job, id)
-  local known = redis.call('HMGET', job, 'finishedOn', 'failedReason', 'priority', 'opts', 'ats')
+  local known = redis.call('HMGET', job, 'finishedOn', 'failedReason', 'priority', 'opts', 'ats', 'group')
   endAttempt(job, known[1] or 0, known[2] or '')
   redis.call('ZREM', KEYS[1], id)
   redis.call('HDEL', job, 'finishedOn', 'processedOn', 'failedReason', 'atm', 'stc', 'defa', 'cancel')
   local priority = tonumber(known[3]) or 0
-  if priority == 0 then
+  if known[6] then
+    groups = groups or groupsOf(base)
+    groups.join(known[6], id)
+  elseif priority == 0 then
     redis.call('LPUSH', KEYS[4], id)
   else
     redis.call('ZADD', KEYS[5], string.format('%.0f', priority * 4294967296 + redis.call('INCR', KEYS[6]) % 4294967296), id)
@@ -48,6 +52,7 @@ for at = 3, #ARGV do
   answers[#answers + 1] = answer
 end
 
+if groups then groups.pump() end
 if inLine then
   -- Workers wait for the marker; a queue that is paused or at its limit gets it when that ends.
   local limits = redis.call('HMGET', KEYS[8], 'paused', 'concurrency')

@@ -3,12 +3,14 @@ import {
   type JobListQuery,
   type LogPage,
   type OutputPage,
+  type QueueGroups,
   type QueueInfo,
   queueOf,
   type Snapshot,
   unknownJob,
 } from '@spillway/contracts';
 import type { Redis } from 'ioredis';
+import { readGroups } from '../engine/groups.ts';
 import { queueKeys } from '../engine/keys.ts';
 import type { LabelTarget } from '../engine/labels.ts';
 import { decodeLimits } from '../engine/queue-limits.ts';
@@ -44,6 +46,8 @@ export interface Reader {
   /** The jobs of a queue that a list shows first, and how many there are. */
   queued(queue: string, most: number): Promise<Members>;
   queue(name: string): Promise<Pick<QueueInfo, 'counts' | 'paused' | 'limits'>>;
+  /** The groups of a queue that have jobs in line; undefined where none has. */
+  groups(queue: string): Promise<QueueGroups | undefined>;
 }
 
 /** A set of jobs: the first of them, newest first, and how many there are in all. */
@@ -85,6 +89,7 @@ export function createReader({ redis, prefix }: { redis: Redis; prefix: string }
     labelled: (label, queues, most) => withRedis(redis, () => readLabelled(redis, prefix, label, queues, most)),
     queued: (queue, most) => withRedis(redis, () => readQueued(redis, prefix, queue, most)),
     queue: (name) => withRedis(redis, () => readQueue(redis, prefix, name)),
+    groups: (queue) => withRedis(redis, () => readGroups(redis, queueKeys(prefix, queue))),
   };
 }
 
@@ -115,6 +120,7 @@ async function readQueue(
     .pipeline()
     .llen(keys.wait)
     .zcard(keys.prioritized)
+    .zcard(keys.grouped)
     .zcard(keys.delayed)
     .zcard(keys.blocked)
     .llen(keys.active)
@@ -127,12 +133,12 @@ async function readQueue(
     return value;
   });
   const [paused, stored] = values.pop() as (string | null)[];
-  const [wait = 0, prioritized = 0, delayed = 0, blocked = 0, active = 0, completed = 0, failed = 0] =
+  const [wait = 0, prioritized = 0, grouped = 0, delayed = 0, blocked = 0, active = 0, completed = 0, failed = 0] =
     values as number[];
   const limits = decodeLimits(stored);
   return {
     paused: paused !== null,
     ...(limits && { limits }),
-    counts: { waiting: wait + prioritized, delayed, blocked, active, completed, failed },
+    counts: { waiting: wait + prioritized + grouped, delayed, blocked, active, completed, failed },
   };
 }

@@ -1,0 +1,167 @@
+import type { GroupInfo, GroupLimits, QueueGroupLimits, QueueGroups } from '@spillway/contracts';
+import type { Redis } from 'ioredis';
+import { GROUP_FUNCTIONS } from './group-script.ts';
+import type { QueueKeys } from './keys.ts';
+import type { StoredOptions } from './record.ts';
+import { defineScript } from './script.ts';
+
+/** What the record of a job says of its group: priority, colon, name; undefined where it has none. Pure. */
+export function groupField({ group, groupPriority = 0 }: StoredOptions): string | undefined {
+  return group === undefined ? undefined : `${groupPriority}:${group}`;
+}
+
+/**
+ * Takes the slots of jobs that have ended, or wait for their next attempt, and moves the next ones into the main line.
+ *
+ * ARGV  1 key prefix of the queue, then the ids
+ * Returns ms until the next window opens, or -1.
+ */
+const releaseScript = defineScript(`${GROUP_FUNCTIONS}
+local groups = groupsOf(ARGV[1])
+for at = 2, #ARGV do groups.release(ARGV[at]) end
+return groups.pump()
+`);
+
+/** @returns ms until a group may start again that has used up its window; undefined where none has. */
+export async function releaseSlots(redis: Redis, keys: QueueKeys, ids: readonly string[]): Promise<number | undefined> {
+  return opening(await releaseScript(redis, [keys.groups], [keys.base, ...ids]));
+}
+
+/**
+ * Takes a job out of its group's line and its slot from it, once it is removed.
+ *
+ * ARGV  1 key prefix of the queue  2 what its record said of its group  3 its id
+ */
+const removeScript = defineScript(`${GROUP_FUNCTIONS}
+local groups = groupsOf(ARGV[1])
+groups.leave(ARGV[2], ARGV[3])
+groups.release(ARGV[3])
+return groups.pump()
+`);
+
+export async function leaveGroup(redis: Redis, keys: QueueKeys, id: string, field: string): Promise<void> {
+  await removeScript(redis, [keys.groups], [keys.base, field, id]);
+}
+
+/**
+ * Repairs what a worker left that died between the end of a job and the release of its slot, and lets groups take turns for
+ * which changed limits made room. A queue that never had a group pays one EXISTS.
+ *
+ * KEYS  1 state  2 slots  3 when it was swept last  4 groups with jobs in line
+ * ARGV  1 key prefix of the queue  2 where to begin in the slots  3 how many  4 ms between two sweeps of all workers together
+ *       (0 sweeps in any case)
+ * Returns where to go on in the slots, or 0 at the end, or -1 where there is nothing to do; ms until the next window opens, or -1;
+ *         and 1 while there are groups left to be let in.
+ */
+const sweepScript = defineScript(`${GROUP_FUNCTIONS}
+if redis.call('EXISTS', KEYS[1]) == 0 then return {-1, -1, 0} end
+if ARGV[2] == '0' and ARGV[4] ~= '0' and not redis.call('SET', KEYS[3], 1, 'NX', 'PX', ARGV[4]) then return {-1, -1, 0} end
+local groups = groupsOf(ARGV[1])
+
+local scanned = redis.call('HSCAN', KEYS[2], ARGV[2], 'COUNT', ARGV[3])
+for at = 1, #scanned[2], 2 do groups.release(scanned[2][at]) end
+
+local from = redis.call('HGET', KEYS[1], 'changed')
+if from then
+  local names = redis.call('ZSCAN', KEYS[4], from, 'COUNT', ARGV[3])
+  for at = 1, #names[2], 2 do groups.enter(names[2][at]) end
+  from = names[1] ~= '0' and names[1]
+  if from then redis.call('HSET', KEYS[1], 'changed', from) else redis.call('HDEL', KEYS[1], 'changed') end
+end
+return {tonumber(scanned[1]), groups.pump(), from and 1 or 0}
+`);
+
+/** Slots, and groups, that one call looks at: about a millisecond, in which Redis serves nobody else. */
+const SWEEP_CHUNK = 200;
+
+/**
+ * Sweeps once over all slots, unless somebody did so within `pauseMs`.
+ * @returns as `releaseSlots`.
+ */
+export async function sweepGroups(redis: Redis, keys: QueueKeys, pauseMs: number): Promise<number | undefined> {
+  const at = keys.groupBase;
+  let [from, opensInMs, more] = [0, -1, 0];
+  do {
+    [from, opensInMs, more] = (await sweepScript(
+      redis,
+      [`${at}state`, `${at}slots`, `${at}swept`, keys.groups],
+      [keys.base, from, SWEEP_CHUNK, from === 0 && more === 0 ? pauseMs : 0],
+    )) as [number, number, number];
+  } while (from > 0 || more === 1);
+  return opening(opensInMs);
+}
+
+function opening(reply: unknown): number | undefined {
+  return typeof reply === 'number' && reply >= 0 ? reply : undefined;
+}
+
+/**
+ * KEYS  1 limits  2 state
+ * ARGV  1 the limits as they were given, or empty for none, then name and limits of each group
+ */
+const limitScript = defineScript(`
+redis.call('DEL', KEYS[1])
+for at = 2, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[at], ARGV[at + 1]) end
+redis.call('HDEL', KEYS[2], 'limits')
+if ARGV[1] ~= '' then redis.call('HSET', KEYS[2], 'limits', ARGV[1]) end
+return redis.call('HSET', KEYS[2], 'changed', 0)
+`);
+
+/**
+ * Puts these limits in the place of all that the queue's groups had; none where absent. They count from the next start on:
+ * what runs goes on, also where it is more than a cap allows.
+ */
+export async function setGroupLimits(redis: Redis, keys: QueueKeys, limits?: QueueGroupLimits): Promise<void> {
+  await limitScript(
+    redis,
+    [`${keys.groupBase}limits`, `${keys.groupBase}state`],
+    [limits ? JSON.stringify(limits) : '', ...limitFields(limits ?? {})],
+  );
+  await sweepGroups(redis, keys, 0);
+}
+
+/** Names and what is stored of their limits, '' for all that are not named. Pure. */
+export function limitFields({ default: others = {}, byName = {} }: QueueGroupLimits): string[] {
+  const named = Object.entries(byName).map(([name, own]) => [name, { ...others, ...own }] as const);
+  return [['', others] as const, ...named].flatMap(([name, limits]) => [name, encodeLimits(limits)]);
+}
+
+function encodeLimits({ weight = 1, concurrency = 0, rate = { max: 0, perMs: 0 } }: GroupLimits): string {
+  return [weight, concurrency, rate.max, rate.perMs].join(' ');
+}
+
+function decodeLimits(text: string): Pick<GroupInfo, 'weight' | 'concurrency' | 'rate'> {
+  const [weight = 1, concurrency = 0, max = 0, perMs = 0] = text.split(' ').map(Number);
+  return { weight, ...(concurrency > 0 && { concurrency }), ...(max > 0 && { rate: { max, perMs } }) };
+}
+
+/** The limits as they were given last; undefined where there are none. */
+export async function readGroupLimits(redis: Redis, keys: QueueKeys): Promise<QueueGroupLimits | undefined> {
+  const given = await redis.hget(`${keys.groupBase}state`, 'limits');
+  return given === null ? undefined : (JSON.parse(given) as QueueGroupLimits);
+}
+
+/** Groups that are shown of a queue. */
+const SHOWN = 100;
+
+/** The groups that have jobs in line; undefined where none has. Read in two steps, so its parts may be a moment apart. */
+export async function readGroups(redis: Redis, keys: QueueKeys): Promise<QueueGroups | undefined> {
+  const [withJobs, flat] = await Promise.all([
+    redis.zcard(keys.groups),
+    redis.zrevrange(keys.groups, 0, SHOWN - 1, 'WITHSCORES'),
+  ]);
+  const names = flat.filter((_, index) => index % 2 === 0);
+  if (names.length === 0) return undefined;
+  const [running, limits] = await Promise.all([
+    redis.hmget(`${keys.groupBase}running`, ...names),
+    redis.hmget(`${keys.groupBase}limits`, '', ...names),
+  ]);
+  const [others] = limits;
+  const longest = names.map((name, index) => ({
+    name,
+    waiting: Number(flat[index * 2 + 1]),
+    running: Number(running[index] ?? 0),
+    ...decodeLimits(limits[index + 1] ?? others ?? '1'),
+  }));
+  return { withJobs, longest };
+}
