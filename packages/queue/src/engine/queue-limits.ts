@@ -39,9 +39,21 @@ export function decodeLimits(text: string | null | undefined): QueueLimits | und
 
 /** What `meta` holds of the limits, the engine's own fields among it, as names and values. Pure. */
 export function metaFields(limits: QueueLimits): (string | number)[] {
-  const { concurrency = '', rate } = limits;
+  const { concurrency = '', rate, depth, oldestWaitMs, tenants, groups } = limits;
+  const admission = JSON.stringify({ depth, oldestWaitMs, tenants, groups: groups?.depth && { depth: groups.depth } });
   const document = Object.keys(limits).length > 0 ? JSON.stringify(limits) : '';
-  return ['limits', document, 'concurrency', concurrency, 'max', rate?.max ?? '', 'duration', rate?.perMs ?? ''];
+  const judged = ['admission', admission === '{}' ? '' : admission];
+  return [
+    ...judged,
+    'limits',
+    document,
+    'concurrency',
+    concurrency,
+    'max',
+    rate?.max ?? '',
+    'duration',
+    rate?.perMs ?? '',
+  ];
 }
 
 /** Null says "no limit", as absence does. Pure. */
