@@ -4,7 +4,11 @@ import { type Static, Type } from 'typebox';
 export const GroupLimits = Type.Object(
   {
     weight: Type.Optional(
-      Type.Integer({ minimum: 1, maximum: 1000, description: 'a group with weight 3 starts three jobs where others start one' }),
+      Type.Integer({
+        minimum: 1,
+        maximum: 1000,
+        description: 'a group with weight 3 starts three jobs where others start one',
+      }),
     ),
     concurrency: Type.Optional(
       Type.Integer({ minimum: 1, maximum: 1_000_000, description: 'jobs at once, over all workers' }),
@@ -13,7 +17,11 @@ export const GroupLimits = Type.Object(
       Type.Object(
         {
           max: Type.Integer({ minimum: 1, maximum: 1_000_000, description: 'starts in a window' }),
-          perMs: Type.Integer({ minimum: 1, maximum: 86_400_000, description: 'length of the window; it opens with its first start' }),
+          perMs: Type.Integer({
+            minimum: 1,
+            maximum: 86_400_000,
+            description: 'length of the window; it opens with its first start',
+          }),
         },
         { additionalProperties: false },
       ),
@@ -49,7 +57,9 @@ export type QueueGroupLimits = Static<typeof QueueGroupLimits>;
 export const GroupInfo = Type.Object({
   name: Type.String(),
   waiting: Type.Integer({ description: 'jobs in its line' }),
-  running: Type.Integer({ description: 'jobs that were let go and have not ended: they run, or are among the next to start' }),
+  running: Type.Integer({
+    description: 'jobs that were let go and have not ended: they run, or are among the next to start',
+  }),
   weight: Type.Integer(),
   concurrency: Type.Optional(Type.Integer()),
   rate: Type.Optional(Type.Object({ max: Type.Integer(), perMs: Type.Integer() })),

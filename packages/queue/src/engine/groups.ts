@@ -47,7 +47,7 @@ export async function leaveGroup(redis: Redis, keys: QueueKeys, id: string, fiel
  * Repairs what a worker left that died between the end of a job and the release of its slot, and lets groups take turns for
  * which changed limits made room. A queue that never had a group pays one EXISTS.
  *
- * KEYS  1 state  2 slots  3 when it was swept last  4 groups with jobs in line
+ * KEYS  1 state  2 slots  3 when it was swept last  4 groups with jobs in line  5 turns  6 groups that are ahead
  * ARGV  1 key prefix of the queue  2 where to begin in the slots  3 how many  4 ms between two sweeps of all workers together
  *       (0 sweeps in any case)
  * Returns where to go on in the slots, or 0 at the end, or -1 where there is nothing to do; ms until the next window opens, or -1;
@@ -68,7 +68,10 @@ if from then
   from = names[1] ~= '0' and names[1]
   if from then redis.call('HSET', KEYS[1], 'changed', from) else redis.call('HDEL', KEYS[1], 'changed') end
 end
-return {tonumber(scanned[1]), groups.pump(), from and 1 or 0}
+local opening = groups.pump()
+-- With nobody else there, who has had how much is of no consequence.
+if redis.call('EXISTS', KEYS[2], KEYS[4]) == 0 then redis.call('DEL', KEYS[5], KEYS[6]) end
+return {tonumber(scanned[1]), opening, from and 1 or 0}
 `);
 
 /** Slots, and groups, that one call looks at: about a millisecond, in which Redis serves nobody else. */
@@ -84,7 +87,7 @@ export async function sweepGroups(redis: Redis, keys: QueueKeys, pauseMs: number
   do {
     [from, opensInMs, more] = (await sweepScript(
       redis,
-      [`${at}state`, `${at}slots`, `${at}swept`, keys.groups],
+      [`${at}state`, `${at}slots`, `${at}swept`, keys.groups, `${at}turns`, `${at}ahead`],
       [keys.base, from, SWEEP_CHUNK, from === 0 && more === 0 ? pauseMs : 0],
     )) as [number, number, number];
   } while (from > 0 || more === 1);

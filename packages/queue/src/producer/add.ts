@@ -45,7 +45,9 @@ export async function addToLine(
   const own = [keys.base, EVENTS_KEPT, id, type, timestamp, labels, delayS];
   const standing = [dedupe?.id ?? '', dedupe?.mode ?? '', claim?.keptS ?? 0];
   const values = [...args.slice(engineKeys), ...own, ...standing];
-  return String(await (group === undefined ? run(redis, touched, values) : runGrouped(redis, touched, [...values, group])));
+  return String(
+    await (group === undefined ? run(redis, touched, values) : runGrouped(redis, touched, [...values, group])),
+  );
 }
 
 /** What the engine would send to add the job. Nothing is sent: the client that it is handed only takes note. */

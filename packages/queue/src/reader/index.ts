@@ -123,11 +123,22 @@ async function readQueue(redis: Redis, prefix: string, name: string): Promise<Pi
     .zcard(keys.failed)
     .hexists(keys.meta, 'paused')
     .exec();
-  const [wait = 0, prioritized = 0, grouped = 0, delayed = 0, blocked = 0, active = 0, completed = 0, failed = 0, paused = 0] = (
-    replies ?? []
-  ).map(([error, value]) => {
+  const [
+    wait = 0,
+    prioritized = 0,
+    grouped = 0,
+    delayed = 0,
+    blocked = 0,
+    active = 0,
+    completed = 0,
+    failed = 0,
+    paused = 0,
+  ] = (replies ?? []).map(([error, value]) => {
     if (error) throw error;
     return value as number;
   });
-  return { paused: paused === 1, counts: { waiting: wait + prioritized + grouped, delayed, blocked, active, completed, failed } };
+  return {
+    paused: paused === 1,
+    counts: { waiting: wait + prioritized + grouped, delayed, blocked, active, completed, failed },
+  };
 }
