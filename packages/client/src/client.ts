@@ -12,6 +12,8 @@ import {
   type LogPage,
   type OutputPage,
   type QueueInfo,
+  type QueueLimits,
+  type QueueLimitsRequest,
   type RetryFailedReply,
   type RetryFailedRequest,
   type SetTarget,
@@ -126,6 +128,9 @@ export interface Client {
   /** `done` is false where the queue was paused already. */
   pause(queue: string): Promise<QueueControlReply>;
   resume(queue: string): Promise<QueueControlReply>;
+  limits(queue: string): Promise<QueueLimits>;
+  /** Replaces all limits of the queue: what is null or absent has none afterwards. */
+  setLimits(queue: string, limits: QueueLimitsRequest): Promise<QueueLimits>;
   /** Runs failed jobs of a queue again, a part of them in each call: while `more` is true, ask again with the `cursor`. */
   retryFailed(queue: string, filter?: RetryFailedRequest): Promise<RetryFailedReply>;
   workers(): Promise<WorkerInfo[]>;
@@ -262,12 +267,14 @@ function jobCalls(http: Http): Pick<Client, JobCalls> {
 
 function systemCalls(
   http: Http,
-): Pick<Client, 'types' | 'type' | 'queues' | 'pause' | 'resume' | 'retryFailed' | 'workers'> {
+): Pick<Client, 'types' | 'type' | 'queues' | 'limits' | 'setLimits' | 'pause' | 'resume' | 'retryFailed' | 'workers'> {
   const queue = (name: string, action: string) => `/v1/queues/${encodeURIComponent(name)}/${action}`;
   return {
     types: async () => (await http.json<{ types: JobType[] }>('GET', '/v1/types')).types,
     type: (name) => http.json<JobType>('GET', `/v1/types/${encodeURIComponent(name)}`),
     queues: async () => (await http.json<{ queues: QueueInfo[] }>('GET', '/v1/queues')).queues,
+    limits: (name) => http.json<QueueLimits>('GET', queue(name, 'limits')),
+    setLimits: (name, limits) => http.json<QueueLimits>('PUT', queue(name, 'limits'), { body: limits }),
     pause: (name) => http.json<QueueControlReply>('POST', queue(name, 'pause')),
     resume: (name) => http.json<QueueControlReply>('POST', queue(name, 'resume')),
     retryFailed: (name, filter = {}) =>

@@ -2,6 +2,7 @@ import { type Static, Type } from 'typebox';
 import { CancelReason } from './cancellation.ts';
 import { QueueGroups } from './group-limits.ts';
 import { Job, JobOptions, LogLine, OutputChunk, Snapshot } from './job.ts';
+import { QueueLimits } from './queue-limits.ts';
 import { JobState } from './state.ts';
 import { WatchGrant } from './tokens.ts';
 
@@ -237,6 +238,7 @@ export const QueueInfo = Type.Object(
     }),
     workers: Type.Integer({ description: 'workers alive that serve this queue' }),
     types: Type.Array(Type.String()),
+    limits: Type.Optional(QueueLimits),
     groups: Type.Optional({
       ...QueueGroups,
       description: 'where jobs of groups wait; only when one queue is read',

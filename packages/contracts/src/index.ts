@@ -13,6 +13,7 @@ export * from './json-nesting.ts';
 export * from './keys.ts';
 export * from './position.ts';
 export * from './problem.ts';
+export * from './queue-limits.ts';
 export * from './rooms.ts';
 export * from './state.ts';
 export * from './tokens.ts';

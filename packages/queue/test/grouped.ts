@@ -12,7 +12,7 @@ export async function openGroups(sandbox: Sandbox, limits?: QueueGroupLimits) {
   const queue = await openQueue(sandbox);
   const { redis, prefix, producer, submit } = queue;
   const keys = queueKeys(prefix, TYPE.queue);
-  if (limits) await producer.limitGroups(TYPE.queue, limits);
+  if (limits) await producer.setLimits(TYPE.queue, { groups: limits });
   const own = (name: string) => keys.groupBase + name;
   const ran: string[] = [];
   return {
@@ -24,7 +24,7 @@ export async function openGroups(sandbox: Sandbox, limits?: QueueGroupLimits) {
       ran.push((input as { group: string }).group);
       return COMPLETED;
     },
-    limit: (changed?: QueueGroupLimits) => producer.limitGroups(TYPE.queue, changed),
+    limit: (changed?: QueueGroupLimits) => producer.setLimits(TYPE.queue, { groups: changed ?? null }),
     put: (group: string, options: object = {}) => submit({ group }, { group, ...options }),
     flood: (group: string, jobs: number) =>
       Promise.all(Array.from({ length: jobs }, () => submit({ group }, { group }))),

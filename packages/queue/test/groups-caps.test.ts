@@ -152,13 +152,25 @@ test('an engine worker that ends jobs and releases nothing holds their groups up
 
 test('limits are given back as they were given, and none once they are taken away', async () => {
   await using sandbox = await openSandbox();
-  const { producer, limit } = await openGroups(sandbox);
-  expect(await producer.groupLimits(TYPE.queue)).toBeUndefined();
-  const given = { default: { weight: 2 }, byName: { 'ä:"': { concurrency: 3, rate: { max: 1, perMs: 5 } } } };
-  await limit(given);
-  expect(await producer.groupLimits(TYPE.queue)).toEqual(given);
-  await limit();
-  expect(await producer.groupLimits(TYPE.queue)).toBeUndefined();
+  const { producer, reader, redis, keys } = await openGroups(sandbox);
+  expect(await reader.limits(TYPE.queue)).toEqual({});
+  const groups = { default: { weight: 2 }, byName: { 'ä:"': { concurrency: 3, rate: { max: 1, perMs: 5 } } } };
+  await producer.setLimits(TYPE.queue, { concurrency: 7, groups });
+  expect(await reader.limits(TYPE.queue)).toEqual({ concurrency: 7, groups });
+  expect(await reader.queue(TYPE.queue)).toMatchObject({ limits: { concurrency: 7 } });
+  await producer.setLimits(TYPE.queue, {});
+  expect(await reader.limits(TYPE.queue)).toEqual({});
+  expect(await redis.keys(`${keys.groupBase}*`)).toEqual([]);
+});
+
+test('a window of starts that was an hour long lasts no longer than the rate that is set afterwards', async () => {
+  await using sandbox = await openSandbox();
+  const { flood, run, ran, limit } = await openGroups(sandbox, { default: { rate: { max: 1, perMs: 3_600_000 } } });
+  await flood('a', 3);
+  await consume(sandbox, run);
+  await until('the first', () => ran.length === 1);
+  await limit({ default: { rate: { max: 1, perMs: 20 } } });
+  await until('the rest', () => ran.length === 3);
 });
 
 test.each([

@@ -1,6 +1,6 @@
 import { openSandbox } from '@spillway/testkit';
 import fc from 'fast-check';
-import { releaseSlots, setGroupLimits } from '../src/engine/groups.ts';
+import { releaseSlots } from '../src/engine/groups.ts';
 import { queueKeys } from '../src/engine/keys.ts';
 import { openQueue, TYPE } from './fixture.ts';
 import { AHEAD } from './grouped.ts';
@@ -111,7 +111,7 @@ test('jobs of groups come into the main line in the order that stride scheduling
               name,
               { weight, ...(Number.isFinite(cap) && { concurrency: cap }) },
             ]);
-            await setGroupLimits(redis, keys, { byName: Object.fromEntries(byName) });
+            await producer.setLimits(type.queue, { groups: { byName: Object.fromEntries(byName) } });
             model.pump();
           }
         }

@@ -14,6 +14,7 @@ import { getResult } from './jobs/result.ts';
 import { retryJob } from './jobs/retry.ts';
 import { submitJob } from './jobs/submit.ts';
 import { controlQueue } from './queues/control.ts';
+import { limitQueue } from './queues/limits.ts';
 import { listQueues } from './queues/list.ts';
 import { retryFailed } from './queues/retry-failed.ts';
 import { health } from './service/health.ts';
@@ -49,6 +50,7 @@ export async function registerRoutes(
   listTypes(app, services);
   listQueues(app, services);
   controlQueue(app, services);
+  limitQueue(app, services);
   retryFailed(app, services);
   listWorkers(app, services);
 

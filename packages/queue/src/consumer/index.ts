@@ -91,6 +91,8 @@ export interface ConsumerSetup {
 
 /** Pause before the engine asks Redis again after it was away; its default of 15 s would outlast the lease. */
 const RETRY_MS = 1000;
+/** A worker at the queue's limit of starts asks again after this, so that a limit which is lifted meanwhile is noticed. */
+const LIMIT_ASKED_MS = 1000;
 /** Time to save what can be saved, and short enough for somebody to wait for it. */
 const CANCEL_GRACE_MS = 5000;
 
@@ -194,6 +196,7 @@ export function createConsumer(setup: ConsumerSetup): Consumer {
     skipLockRenewal: true,
     skipStalledCheck: true,
     runRetryDelay: RETRY_MS,
+    maximumRateLimitDelay: LIMIT_ASKED_MS,
   });
   worker.on('error', reportOthers(onError));
   worker.on('completed', (job) => {

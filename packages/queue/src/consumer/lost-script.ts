@@ -1,5 +1,6 @@
 import { HISTORY_FUNCTIONS } from '../engine/history.ts';
 import { defineScript } from '../engine/script.ts';
+import { SLOT_FREED_FUNCTION } from '../engine/wake-script.ts';
 
 /**
  * Looks for jobs whose lease ran out while they were running, and puts them back at the front of the line, without an
@@ -16,7 +17,7 @@ import { defineScript } from '../engine/script.ts';
  * Returns where to go on, or 0 at the end, or -1 where somebody looked a moment ago.
  * Events  waiting or failed, with the attempt that ended
  */
-export const recoverLost = defineScript(`${HISTORY_FUNCTIONS}
+export const recoverLost = defineScript(`${HISTORY_FUNCTIONS}${SLOT_FREED_FUNCTION}
 local base, now, from, most = ARGV[1], ARGV[2], tonumber(ARGV[4]), tonumber(ARGV[5])
 if from == 0 and not redis.call('SET', KEYS[7], now, 'NX', 'PX', ARGV[3]) then return -1 end
 
@@ -38,6 +39,7 @@ local function fail(job, id, reason, ended)
   redis.call('HSET', job, 'failedReason', reason, 'finishedOn', now)
   redis.call('ZADD', KEYS[3], now, id)
   tell('failed', id, ended, 'failedReason', reason)
+  slotFreed(base)
 end
 
 local function wait(id, ended)

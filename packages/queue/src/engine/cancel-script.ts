@@ -4,6 +4,7 @@ import { GROUP_FUNCTIONS } from './group-script.ts';
 import type { QueueKeys } from './keys.ts';
 import { CANCELLING_S, EVENTS_KEPT } from './limits.ts';
 import { defineScript } from './script.ts';
+import { SLOT_FREED_FUNCTION } from './wake-script.ts';
 
 /**
  * Ends a job that no worker runs: takes it out of whichever line it stands in, files it among the failed with its reason
@@ -27,7 +28,7 @@ import { defineScript } from './script.ts';
  *         -4 the command was given before and said something else.
  * Events  failed (with the reason and the mark), as the engine's own scripts write it; cancelling (with the mark); waiting
  */
-const cancelScript = defineScript(`${CHILD_FUNCTIONS}${GROUP_FUNCTIONS}
+const cancelScript = defineScript(`${CHILD_FUNCTIONS}${GROUP_FUNCTIONS}${SLOT_FREED_FUNCTION}
 local job, id, command = KEYS[1], ARGV[1], KEYS[10]
 
 local function textOf(mark)
@@ -91,7 +92,10 @@ local function cancel()
   local taken = redis.call('ZREM', KEYS[4], id) + redis.call('ZREM', KEYS[3], id) + redis.call('ZREM', KEYS[5], id) + leaveGroup()
   if taken == 0 then taken = redis.call('LREM', KEYS[2], 0, id) end
   -- Active without a lease: its worker is lost, and whatever it still says is refused.
-  if taken == 0 then taken = redis.call('LREM', KEYS[6], 0, id) end
+  if taken == 0 then
+    taken = redis.call('LREM', KEYS[6], 0, id)
+    slotFreed(ARGV[5])
+  end
   if taken == 0 then return -1 end
   return finish(marked or ARGV[2], known[4], groups)
 end

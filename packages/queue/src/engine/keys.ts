@@ -15,6 +15,8 @@ export interface QueueKeys {
   readonly prioritized: string;
   /** Counts jobs with a priority, which keeps the order of those with the same one. */
   readonly priorities: string;
+  /** The engine's count of starts in the present window of a rate limit. */
+  readonly limiter: string;
   readonly delayed: string;
   readonly blocked: string;
   /** Active jobs whose lease the engine looks at in its next check. */
@@ -64,6 +66,7 @@ export function queueKeys(prefix: string, queue: string): QueueKeys {
     active: `${base}active`,
     prioritized: `${base}prioritized`,
     priorities: `${base}pc`,
+    limiter: `${base}limiter`,
     delayed: `${base}delayed`,
     blocked: `${base}waiting-children`,
     stalled: `${base}stalled`,

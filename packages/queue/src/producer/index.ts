@@ -3,7 +3,8 @@ import {
   type Job,
   type JobOptions,
   type JobType,
-  type QueueGroupLimits,
+  type QueueLimits,
+  type QueueLimitsRequest,
   queueOf,
   type RetryFailedReply,
   type RetryFailedRequest,
@@ -11,11 +12,12 @@ import {
 } from '@spillway/contracts';
 import type { JobsOptions } from 'bullmq';
 import type { Redis } from 'ioredis';
-import { groupField, leaveGroup, readGroupLimits, setGroupLimits } from '../engine/groups.ts';
+import { groupField, leaveGroup } from '../engine/groups.ts';
 import { queueKeys } from '../engine/keys.ts';
 import { labelParts, labelsOf, targetsOf } from '../engine/labels.ts';
 import { KEEP_COMPLETED_S } from '../engine/limits.ts';
 import { openQueues, type QueueHandles } from '../engine/queue-handles.ts';
+import { setLimits } from '../engine/queue-limits.ts';
 import { storedOptions as readOptions, type StoredBackoff, type StoredOptions } from '../engine/record.ts';
 import { NO_WINDOW, takeSnapshot } from '../engine/snapshot.ts';
 import { withRedis } from '../engine/unavailable.ts';
@@ -92,12 +94,10 @@ export interface Producer {
   /** Forgets a job that no worker runs. @throws job_not_found, job_active, not_finished (part of a flow that waits). */
   remove(id: string): Promise<void>;
   /**
-   * Gives the queue's groups these limits in the place of all that they had; none where absent. They count from the next
-   * start on. Called again with the same, it changes nothing.
+   * Gives a queue these limits in the place of all that it had, in one step. They count from the next start or submit on.
+   * Called again with the same, it changes nothing. Resolves with the limits as they are now.
    */
-  limitGroups(queue: string, limits?: QueueGroupLimits): Promise<void>;
-  /** The limits of the queue's groups, as they were given last. */
-  groupLimits(queue: string): Promise<QueueGroupLimits | undefined>;
+  setLimits(queue: string, limits: QueueLimitsRequest): Promise<QueueLimits>;
   pause(queue: string): Promise<ControlOutcome>;
   resume(queue: string): Promise<ControlOutcome>;
   close(): Promise<void>;
@@ -129,8 +129,7 @@ export function createProducer(setup: {
     retry: (id) => withRedis(redis, () => retry.one(id)),
     retryFailed: (queue, filter) => withRedis(redis, () => retry.failed(queue, filter)),
     remove: (id) => withRedis(redis, () => remove(redis, prefix, queues, id)),
-    limitGroups: (queue, limits) => withRedis(redis, () => setGroupLimits(redis, queueKeys(prefix, queue), limits)),
-    groupLimits: (queue) => withRedis(redis, () => readGroupLimits(redis, queueKeys(prefix, queue))),
+    setLimits: (queue, limits) => withRedis(redis, () => setLimits(redis, queueKeys(prefix, queue), limits)),
     pause: (queue) => withRedis(redis, () => setPaused(queues, queue, true)),
     resume: (queue) => withRedis(redis, () => setPaused(queues, queue, false)),
     close: () => queues.close(),

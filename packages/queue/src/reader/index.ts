@@ -5,14 +5,16 @@ import {
   type OutputPage,
   type QueueGroups,
   type QueueInfo,
+  type QueueLimits,
   queueOf,
   type Snapshot,
   unknownJob,
 } from '@spillway/contracts';
 import type { Redis } from 'ioredis';
-import { readGroups } from '../engine/groups.ts';
+import { readGroupLimits, readGroups } from '../engine/groups.ts';
 import { queueKeys } from '../engine/keys.ts';
 import type { LabelTarget } from '../engine/labels.ts';
+import { decodeLimits } from '../engine/queue-limits.ts';
 import { NO_WINDOW, takeSnapshot, type WatchedFrom, type WindowedSnapshot, windowAfter } from '../engine/snapshot.ts';
 import { withRedis } from '../engine/unavailable.ts';
 import { readBrief } from './brief.ts';
@@ -44,9 +46,11 @@ export interface Reader {
   labelled(label: LabelTarget, queues: readonly string[], most: number): Promise<Members>;
   /** The jobs of a queue that a list shows first, and how many there are. */
   queued(queue: string, most: number): Promise<Members>;
-  queue(name: string): Promise<Pick<QueueInfo, 'counts' | 'paused'>>;
+  queue(name: string): Promise<Pick<QueueInfo, 'counts' | 'paused' | 'limits'>>;
   /** The groups of a queue that have jobs in line; undefined where none has. */
   groups(queue: string): Promise<QueueGroups | undefined>;
+  /** All limits of a queue, its groups' among them. */
+  limits(queue: string): Promise<QueueLimits>;
 }
 
 /** A set of jobs: the first of them, newest first, and how many there are in all. */
@@ -88,6 +92,7 @@ export function createReader({ redis, prefix }: { redis: Redis; prefix: string }
     labelled: (label, queues, most) => withRedis(redis, () => readLabelled(redis, prefix, label, queues, most)),
     queued: (queue, most) => withRedis(redis, () => readQueued(redis, prefix, queue, most)),
     queue: (name) => withRedis(redis, () => readQueue(redis, prefix, name)),
+    limits: (queue) => withRedis(redis, () => readLimits(redis, prefix, queue)),
     groups: (queue) => withRedis(redis, () => readGroups(redis, queueKeys(prefix, queue))),
   };
 }
@@ -109,7 +114,11 @@ async function readQueued(redis: Redis, prefix: string, queue: string, most: num
   };
 }
 
-async function readQueue(redis: Redis, prefix: string, name: string): Promise<Pick<QueueInfo, 'counts' | 'paused'>> {
+async function readQueue(
+  redis: Redis,
+  prefix: string,
+  name: string,
+): Promise<Pick<QueueInfo, 'counts' | 'paused' | 'limits'>> {
   const keys = queueKeys(prefix, name);
   const replies = await redis
     .pipeline()
@@ -121,24 +130,27 @@ async function readQueue(redis: Redis, prefix: string, name: string): Promise<Pi
     .llen(keys.active)
     .zcard(keys.completed)
     .zcard(keys.failed)
-    .hexists(keys.meta, 'paused')
+    .hmget(keys.meta, 'paused', 'limits')
     .exec();
-  const [
-    wait = 0,
-    prioritized = 0,
-    grouped = 0,
-    delayed = 0,
-    blocked = 0,
-    active = 0,
-    completed = 0,
-    failed = 0,
-    paused = 0,
-  ] = (replies ?? []).map(([error, value]) => {
+  const values = (replies ?? []).map(([error, value]) => {
     if (error) throw error;
-    return value as number;
+    return value;
   });
+  const [paused, stored] = values.pop() as (string | null)[];
+  const [wait = 0, prioritized = 0, grouped = 0, delayed = 0, blocked = 0, active = 0, completed = 0, failed = 0] =
+    values as number[];
+  const limits = decodeLimits(stored);
   return {
-    paused: paused === 1,
+    paused: paused !== null,
+    ...(limits && { limits }),
     counts: { waiting: wait + prioritized + grouped, delayed, blocked, active, completed, failed },
   };
+}
+
+async function readLimits(redis: Redis, prefix: string, name: string): Promise<QueueLimits> {
+  const [{ limits }, groups] = await Promise.all([
+    readQueue(redis, prefix, name),
+    readGroupLimits(redis, queueKeys(prefix, name)),
+  ]);
+  return { ...limits, ...(groups && { groups }) };
 }
