@@ -1,5 +1,14 @@
 import { type Static, Type } from 'typebox';
 
+/** Starts in a window of time; the window opens with its first start. */
+export const Rate = Type.Object(
+  {
+    max: Type.Integer({ minimum: 1, maximum: 1_000_000, description: 'starts in a window' }),
+    perMs: Type.Integer({ minimum: 1, maximum: 3_600_000, description: 'length of the window, at most an hour' }),
+  },
+  { additionalProperties: false },
+);
+
 /** A group's share of its queue, and what it may use of it at most. What is absent is the default's, then 1 and no cap. */
 export const GroupLimits = Type.Object(
   {
@@ -13,19 +22,7 @@ export const GroupLimits = Type.Object(
     concurrency: Type.Optional(
       Type.Integer({ minimum: 1, maximum: 1_000_000, description: 'jobs at once, over all workers' }),
     ),
-    rate: Type.Optional(
-      Type.Object(
-        {
-          max: Type.Integer({ minimum: 1, maximum: 1_000_000, description: 'starts in a window' }),
-          perMs: Type.Integer({
-            minimum: 1,
-            maximum: 86_400_000,
-            description: 'length of the window; it opens with its first start',
-          }),
-        },
-        { additionalProperties: false },
-      ),
-    ),
+    rate: Type.Optional(Rate),
   },
   { additionalProperties: false },
 );
@@ -62,7 +59,7 @@ export const GroupInfo = Type.Object({
   }),
   weight: Type.Integer(),
   concurrency: Type.Optional(Type.Integer()),
-  rate: Type.Optional(Type.Object({ max: Type.Integer(), perMs: Type.Integer() })),
+  rate: Type.Optional(Rate),
 });
 export type GroupInfo = Static<typeof GroupInfo>;
 

@@ -1,12 +1,7 @@
 import { type Static, type TProperties, type TSchema, Type } from 'typebox';
+import { QueueGroupLimits, Rate } from './group-limits.ts';
 
 const closed = <T extends TProperties>(properties: T) => Type.Object(properties, { additionalProperties: false });
-
-/** Starts in a window of time; the window opens with its first start. */
-const Rate = closed({
-  max: Type.Integer({ minimum: 1, maximum: 1_000_000, description: 'starts in a window' }),
-  perMs: Type.Integer({ minimum: 1, maximum: 3_600_000, description: 'length of the window, at most an hour' }),
-});
 
 /** What becomes of a job that the queue has no room for. */
 export const FullPolicy = Type.Enum(['reject', 'shed', 'park'], {
@@ -34,7 +29,10 @@ const LIMITS = {
     policy: Type.Optional(FullPolicy),
   }),
   tenants: closed({ depth: { ...Depth, description: 'jobs of one tenant that have not been started' } }),
-  groups: closed({ depth: { ...Depth, description: 'jobs in the line of one group' } }),
+  groups: closed({
+    depth: Type.Optional({ ...Depth, description: 'jobs in the line of one group' }),
+    ...QueueGroupLimits.properties,
+  }),
 };
 
 const orNull = <T extends TSchema>(schema: T) => Type.Optional(Type.Union([schema, Type.Null()]));
@@ -61,7 +59,7 @@ export const QueueLimits = Type.Object(
     depth: Type.Optional(LIMITS.depth),
     oldestWaitMs: Type.Optional(LIMITS.oldestWaitMs),
     tenants: Type.Optional(LIMITS.tenants),
-    groups: Type.Optional(LIMITS.groups),
+    groups: Type.Optional({ ...LIMITS.groups, description: 'only when the limits themselves are read' }),
   },
   { $id: 'QueueLimits' },
 );

@@ -16,13 +16,13 @@ export const claimSlot = defineScript(`${GROUP_FUNCTIONS}
 local id, field = ARGV[3], ARGV[5]
 local job, groups = ARGV[1] .. id, groupsOf(ARGV[1])
 if redis.call('GET', job .. ':lock') ~= ARGV[4] then return 0 end
+-- One that the engine, or a flow, stored does not have it yet.
+redis.call('HSET', job, 'group', field)
 if groups.claim(field, id) then return 1 end
 if redis.call('LREM', KEYS[2], 1, id) == 0 then return 0 end
 redis.call('DEL', job .. ':lock')
 redis.call('SREM', KEYS[3], id)
 redis.call('HDEL', job, 'rs')
--- One that the engine stored by itself does not have it yet.
-redis.call('HSET', job, 'group', field)
 local attempt = redis.call('HINCRBY', job, 'ats', -1)
 groups.join(field, id)
 redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[2], '*', 'event', 'waiting', 'jobId', id, 'prev', 'active', 'attempt', attempt)

@@ -1,4 +1,4 @@
-import type { Job as EngineJob } from 'bullmq';
+import { type Job as EngineJob, WaitingError } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { groupField, releaseSlots, sweepGroups } from '../engine/groups.ts';
 import type { QueueKeys } from '../engine/keys.ts';
@@ -22,10 +22,12 @@ export interface GroupSlots {
   /** Whether the job has to be asked for: it has a group, and may not have come through its line. */
   mustClaim(job: Taken): boolean;
   /**
-   * Whether the job may start. Where not, it is in its group's line and the worker has it no longer; where Redis could not be
-   * asked, its lease runs out.
+   * Resolves where the job may start. @throws WaitingError where the worker has it no longer: it is in its group's line, or
+   * Redis could not be asked and its lease runs out.
    */
-  claim(job: Taken, token: string): Promise<boolean>;
+  claim(job: Taken, token: string | undefined): Promise<void>;
+  /** To be called when the worker finds the main line empty: it may run dry long before the first job of a group ends. */
+  drained(): void;
   /** To be called once the job has ended or waits for its next attempt. Never throws: what is lost here, the sweep finds. */
   release(job: Taken | undefined): void;
   /** Resolves once everything that was released is known to Redis, or was given up. */
@@ -41,6 +43,8 @@ export function holdGroupSlots(setup: { redis: Redis; keys: QueueKeys; onError: 
   let opening: NodeJS.Timeout | undefined;
   let sweeping = false;
   let stopped = false;
+  /** Whether a job of a group has been taken since the last look: only then is it worth asking for more. */
+  let tookGrouped = false;
 
   /** Those that end while one call is under way share the next. */
   async function send(): Promise<void> {
@@ -62,6 +66,7 @@ export function holdGroupSlots(setup: { redis: Redis; keys: QueueKeys; onError: 
   }
 
   const timer = setInterval(() => {
+    tookGrouped = false;
     // What waits for a Redis that is away must not pile up.
     if (sweeping || redis.status !== 'ready') return;
     sweeping = true;
@@ -73,17 +78,20 @@ export function holdGroupSlots(setup: { redis: Redis; keys: QueueKeys; onError: 
   }, SWEEP_MS);
 
   return {
-    mustClaim: (job) => groupOf(job) !== undefined && !wasLetGo(job),
+    mustClaim(job) {
+      if (groupOf(job) === undefined) return false;
+      tookGrouped = true;
+      return !wasLetGo(job);
+    },
+    drained() {
+      if (tookGrouped && !stopped) pump();
+    },
     async claim(job, token) {
       const { events, active, stalled } = keys;
       const field = groupField(job.opts as StoredOptions) ?? '';
-      try {
-        const args = [keys.base, EVENTS_KEPT, job.id ?? '', token, field];
-        return (await claimSlot(redis, [events, active, stalled], args)) === 1;
-      } catch (error) {
-        report(error as Error);
-        return false;
-      }
+      const args = [keys.base, EVENTS_KEPT, job.id ?? '', token ?? '', field];
+      const mayStart = await claimSlot(redis, [events, active, stalled], args).catch(report);
+      if (mayStart !== 1) throw new WaitingError();
     },
     release(job) {
       if (!job?.id || groupOf(job) === undefined) return;

@@ -147,20 +147,24 @@ export function createConsumer(setup: ConsumerSetup): Consumer {
     });
   }
 
+  function openLease(job: EngineJob<unknown, unknown, string>, token = ''): RunningJob {
+    const held = { id: job.id ?? '', token, attempt: job.attemptsStarted };
+    return new RunningJob(job, queue, {
+      reports: reports.open(held),
+      steps: () => steps.open(held, job),
+      children: () => readChildren(redis, prefix, held.id),
+    });
+  }
+
   // Two parameters only: for a third one the engine would make an abort signal for every job.
   async function processJob(job: EngineJob<unknown, unknown, string>, token?: string): Promise<unknown> {
     if (stopping.hasBegun) return handBack(job, token);
     const expired = expiryOf(job, Date.now());
     if (expired && !(await wasTakenBefore(job))) return settle(expired);
-    if (slots.mustClaim(job) && !(await slots.claim(job, token ?? ''))) throw new WaitingError();
+    if (slots.mustClaim(job)) await slots.claim(job, token);
     // The engine would keep the stacks of all attempts.
     job.opts.stackTraceLimit = STACKS_KEPT;
-    const held = { id: job.id ?? '', token: token ?? '', attempt: job.attemptsStarted };
-    const lease = new RunningJob(job, queue, {
-      reports: reports.open(held),
-      steps: () => steps.open(held, job),
-      children: () => readChildren(redis, prefix, held.id),
-    });
+    const lease = openLease(job, token);
     running.set(lease.id, lease);
     cancellations.wake();
     const letGo = renewals.hold(lease, token ?? '');
@@ -201,6 +205,7 @@ export function createConsumer(setup: ConsumerSetup): Consumer {
     slots.release(job);
   });
   worker.on('failed', slots.release);
+  worker.on('drained', slots.drained);
   const stopForgetting = forgetOldJobs({ queue, redis, prefix, onError });
   const stopRecovering = recoverLostJobs({ redis, keys, onError });
   const stopLettingIn = letInHeldJobs({ redis, keys, onError });

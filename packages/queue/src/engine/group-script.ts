@@ -54,7 +54,7 @@ local function groupsOf(base)
     if not known[name] then
       local text = call('HGET', at .. 'limits', name) or call('HGET', at .. 'limits', '') or '1 0 0 0'
       local weight, concurrency, max, perMs = string.match(text, '^(%d+) (%d+) (%d+) (%d+)$')
-      known[name] = {weight = tonumber(weight), concurrency = tonumber(concurrency), max = tonumber(max), perMs = perMs}
+      known[name] = {weight = tonumber(weight), concurrency = tonumber(concurrency), max = tonumber(max), perMs = tonumber(perMs)}
     end
     return known[name]
   end
@@ -84,7 +84,10 @@ local function groupsOf(base)
     local limits, window = limitsOf(name), at .. 'window:' .. name
     if limits.concurrency > 0 and tonumber(call('HGET', running, name) or 0) >= limits.concurrency then return false end
     if limits.max == 0 or tonumber(call('GET', window) or 0) < limits.max then return true end
-    call('ZADD', opens, clock() + call('PTTL', window), name)
+    -- The limit may have been changed since the window began: its length may have been an hour.
+    local left = math.min(call('PTTL', window), limits.perMs)
+    call('PEXPIRE', window, left)
+    call('ZADD', opens, clock() + left, name)
     return false
   end
 

@@ -47,7 +47,7 @@ export async function leaveGroup(redis: Redis, keys: QueueKeys, id: string, fiel
  * Repairs what a worker left that died between the end of a job and the release of its slot, and lets groups take turns for
  * which changed limits made room. A queue that never had a group pays one EXISTS.
  *
- * KEYS  1 state  2 slots  3 when it was swept last  4 groups with jobs in line
+ * KEYS  1 state  2 slots  3 when it was swept last  4 groups with jobs in line  5 turns  6 groups that are ahead
  * ARGV  1 key prefix of the queue  2 where to begin in the slots  3 how many  4 ms between two sweeps of all workers together
  *       (0 sweeps in any case)
  * Returns where to go on in the slots, or 0 at the end, or -1 where there is nothing to do; ms until the next window opens, or -1;
@@ -68,7 +68,10 @@ if from then
   from = names[1] ~= '0' and names[1]
   if from then redis.call('HSET', KEYS[1], 'changed', from) else redis.call('HDEL', KEYS[1], 'changed') end
 end
-return {tonumber(scanned[1]), groups.pump(), from and 1 or 0}
+local opening = groups.pump()
+-- With nobody else there, who has had how much is of no consequence.
+if redis.call('EXISTS', KEYS[2], KEYS[4]) == 0 then redis.call('DEL', KEYS[5], KEYS[6]) end
+return {tonumber(scanned[1]), opening, from and 1 or 0}
 `);
 
 /** Slots, and groups, that one call looks at: about a millisecond, in which Redis serves nobody else. */
@@ -84,7 +87,7 @@ export async function sweepGroups(redis: Redis, keys: QueueKeys, pauseMs: number
   do {
     [from, opensInMs, more] = (await sweepScript(
       redis,
-      [`${at}state`, `${at}slots`, `${at}swept`, keys.groups],
+      [`${at}state`, `${at}slots`, `${at}swept`, keys.groups, `${at}turns`, `${at}ahead`],
       [keys.base, from, SWEEP_CHUNK, from === 0 && more === 0 ? pauseMs : 0],
     )) as [number, number, number];
   } while (from > 0 || more === 1);
@@ -96,28 +99,26 @@ function opening(reply: unknown): number | undefined {
 }
 
 /**
- * KEYS  1 limits  2 state
- * ARGV  1 the limits as they were given, or empty for none, then name and limits of each group
+ * Lua function `limitGroups(base, from)`, for the script that sets all limits of a queue: puts what `groupLimitArgs` made, from
+ * ARGV[from] on, in the place of all limits of its groups, and returns where in ARGV it ends. They count from the next start
+ * on: what runs goes on. Groups that have room now take turns again with the next sweep.
  */
-const limitScript = defineScript(`
-redis.call('DEL', KEYS[1])
-for at = 2, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[at], ARGV[at + 1]) end
-redis.call('HDEL', KEYS[2], 'limits')
-if ARGV[1] ~= '' then redis.call('HSET', KEYS[2], 'limits', ARGV[1]) end
-return redis.call('HSET', KEYS[2], 'changed', 0)
-`);
+export const GROUP_LIMITS_FUNCTION = `
+local function limitGroups(base, from)
+  local limits, state, past = base .. 'group:limits', base .. 'group:state', from + 2 + ARGV[from + 1]
+  redis.call('DEL', limits)
+  for at = from + 2, past - 1, 2 do redis.call('HSET', limits, ARGV[at], ARGV[at + 1]) end
+  if ARGV[from] == '' then redis.call('HDEL', state, 'limits') else redis.call('HSET', state, 'limits', ARGV[from]) end
+  if redis.call('EXISTS', base .. 'groups') == 1 then redis.call('HSET', state, 'changed', 0) end
+  return past
+end
+`;
 
-/**
- * Puts these limits in the place of all that the queue's groups had; none where absent. They count from the next start on:
- * what runs goes on, also where it is more than a cap allows.
- */
-export async function setGroupLimits(redis: Redis, keys: QueueKeys, limits?: QueueGroupLimits): Promise<void> {
-  await limitScript(
-    redis,
-    [`${keys.groupBase}limits`, `${keys.groupBase}state`],
-    [limits ? JSON.stringify(limits) : '', ...limitFields(limits ?? {})],
-  );
-  await sweepGroups(redis, keys, 0);
+/** The limits as they were given, or empty for none; how many texts follow; and those: names and limits. Pure. */
+export function groupLimitArgs(limits?: QueueGroupLimits): (string | number)[] {
+  if (!limits) return ['', 0];
+  const fields = limitFields(limits);
+  return [JSON.stringify(limits), fields.length, ...fields];
 }
 
 /** Names and what is stored of their limits, '' for all that are not named. Pure. */

@@ -1,5 +1,6 @@
 import type { QueueLimits, QueueLimitsRequest } from '@spillway/contracts';
 import type { Redis } from 'ioredis';
+import { GROUP_LIMITS_FUNCTION, groupLimitArgs, sweepGroups } from './groups.ts';
 import type { QueueKeys } from './keys.ts';
 import { defineScript } from './script.ts';
 import { WAKE_FUNCTION } from './wake-script.ts';
@@ -12,10 +13,11 @@ import { WAKE_FUNCTION } from './wake-script.ts';
  * one may have been an hour.
  *
  * KEYS  1 meta  2 starts in the present window
- * ARGV  1 key prefix of the queue, then names and values of meta's fields, a value empty where there is no limit
+ * ARGV  1 key prefix of the queue, then what `limitGroups` takes, then names and values of meta's fields, a value empty where
+ *       there is no limit
  */
-const limitScript = defineScript(`${WAKE_FUNCTION}
-for at = 2, #ARGV, 2 do
+const limitScript = defineScript(`${WAKE_FUNCTION}${GROUP_LIMITS_FUNCTION}
+for at = limitGroups(ARGV[1], 2), #ARGV, 2 do
   if ARGV[at + 1] == '' then redis.call('HDEL', KEYS[1], ARGV[at]) else redis.call('HSET', KEYS[1], ARGV[at], ARGV[at + 1]) end
 end
 local duration = redis.call('HGET', KEYS[1], 'duration')
@@ -28,7 +30,9 @@ return 1
 /** Replaces all limits of a queue, in one step. What runs goes on, also where it is more than a limit allows. */
 export async function setLimits(redis: Redis, keys: QueueKeys, asked: QueueLimitsRequest): Promise<QueueLimits> {
   const limits = withoutNulls(asked) as QueueLimits;
-  await limitScript(redis, [keys.meta, keys.limiter], [keys.base, ...metaFields(limits)]);
+  const args = [keys.base, ...groupLimitArgs(limits.groups), ...metaFields(limits)];
+  await limitScript(redis, [keys.meta, keys.limiter], args);
+  await sweepGroups(redis, keys, 0);
   return limits;
 }
 
@@ -38,22 +42,23 @@ export function decodeLimits(text: string | null | undefined): QueueLimits | und
 }
 
 /** What `meta` holds of the limits, the engine's own fields among it, as names and values. Pure. */
-export function metaFields(limits: QueueLimits): (string | number)[] {
-  const { concurrency = '', rate, depth, oldestWaitMs, tenants, groups } = limits;
-  const admission = JSON.stringify({ depth, oldestWaitMs, tenants, groups: groups?.depth && { depth: groups.depth } });
-  const document = Object.keys(limits).length > 0 ? JSON.stringify(limits) : '';
-  const judged = ['admission', admission === '{}' ? '' : admission];
-  return [
-    ...judged,
-    'limits',
-    document,
-    'concurrency',
+export function metaFields({ groups, ...limits }: QueueLimits): (string | number)[] {
+  const { concurrency = '', rate, depth, oldestWaitMs, tenants } = limits;
+  const judged = { depth, oldestWaitMs, tenants, groups: groups?.depth && { depth: groups.depth } };
+  const fields = {
+    limits: textOf(limits),
+    // Apart from the others: queues without these pay no more than one field of a read for them.
+    admission: textOf(judged),
     concurrency,
-    'max',
-    rate?.max ?? '',
-    'duration',
-    rate?.perMs ?? '',
-  ];
+    max: rate?.max ?? '',
+    duration: rate?.perMs ?? '',
+  };
+  return Object.entries(fields).flat();
+}
+
+function textOf(limits: object): string {
+  const text = JSON.stringify(limits);
+  return text === '{}' ? '' : text;
 }
 
 /** Null says "no limit", as absence does. Pure. */

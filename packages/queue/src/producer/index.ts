@@ -3,7 +3,6 @@ import {
   type Job,
   type JobOptions,
   type JobType,
-  type QueueGroupLimits,
   type QueueLimits,
   type QueueLimitsRequest,
   queueOf,
@@ -13,7 +12,7 @@ import {
 } from '@spillway/contracts';
 import type { JobsOptions } from 'bullmq';
 import type { Redis } from 'ioredis';
-import { groupField, leaveGroup, readGroupLimits, setGroupLimits } from '../engine/groups.ts';
+import { groupField, leaveGroup } from '../engine/groups.ts';
 import { queueKeys } from '../engine/keys.ts';
 import { labelParts, labelsOf, targetsOf } from '../engine/labels.ts';
 import { KEEP_COMPLETED_S } from '../engine/limits.ts';
@@ -101,13 +100,6 @@ export interface Producer {
    * Called again with the same, it changes nothing. Resolves with the limits as they are now.
    */
   setLimits(queue: string, limits: QueueLimitsRequest): Promise<QueueLimits>;
-  /**
-   * Gives the queue's groups these limits in the place of all that they had; none where absent. They count from the next
-   * start on. Called again with the same, it changes nothing.
-   */
-  limitGroups(queue: string, limits?: QueueGroupLimits): Promise<void>;
-  /** The limits of the queue's groups, as they were given last. */
-  groupLimits(queue: string): Promise<QueueGroupLimits | undefined>;
   pause(queue: string): Promise<ControlOutcome>;
   resume(queue: string): Promise<ControlOutcome>;
   close(): Promise<void>;
@@ -145,8 +137,6 @@ export function createProducer(setup: {
     retryFailed: (queue, filter) => withRedis(redis, () => retry.failed(queue, filter)),
     remove: (id) => withRedis(redis, () => remove(redis, prefix, queues, id)),
     setLimits: (queue, limits) => withRedis(redis, () => setLimits(redis, queueKeys(prefix, queue), limits)),
-    limitGroups: (queue, limits) => withRedis(redis, () => setGroupLimits(redis, queueKeys(prefix, queue), limits)),
-    groupLimits: (queue) => withRedis(redis, () => readGroupLimits(redis, queueKeys(prefix, queue))),
     pause: (queue) => withRedis(redis, () => setPaused(queues, queue, true)),
     resume: (queue) => withRedis(redis, () => setPaused(queues, queue, false)),
     close: () => queues.close(),

@@ -5,12 +5,13 @@ import {
   type OutputPage,
   type QueueGroups,
   type QueueInfo,
+  type QueueLimits,
   queueOf,
   type Snapshot,
   unknownJob,
 } from '@spillway/contracts';
 import type { Redis } from 'ioredis';
-import { readGroups } from '../engine/groups.ts';
+import { readGroupLimits, readGroups } from '../engine/groups.ts';
 import { queueKeys } from '../engine/keys.ts';
 import type { LabelTarget } from '../engine/labels.ts';
 import { decodeLimits } from '../engine/queue-limits.ts';
@@ -48,6 +49,8 @@ export interface Reader {
   queue(name: string): Promise<Pick<QueueInfo, 'counts' | 'paused' | 'limits'>>;
   /** The groups of a queue that have jobs in line; undefined where none has. */
   groups(queue: string): Promise<QueueGroups | undefined>;
+  /** All limits of a queue, its groups' among them. */
+  limits(queue: string): Promise<QueueLimits>;
 }
 
 /** A set of jobs: the first of them, newest first, and how many there are in all. */
@@ -89,6 +92,7 @@ export function createReader({ redis, prefix }: { redis: Redis; prefix: string }
     labelled: (label, queues, most) => withRedis(redis, () => readLabelled(redis, prefix, label, queues, most)),
     queued: (queue, most) => withRedis(redis, () => readQueued(redis, prefix, queue, most)),
     queue: (name) => withRedis(redis, () => readQueue(redis, prefix, name)),
+    limits: (queue) => withRedis(redis, () => readLimits(redis, prefix, queue)),
     groups: (queue) => withRedis(redis, () => readGroups(redis, queueKeys(prefix, queue))),
   };
 }
@@ -141,4 +145,12 @@ async function readQueue(
     ...(limits && { limits }),
     counts: { waiting: wait + prioritized + grouped, delayed, blocked, active, completed, failed },
   };
+}
+
+async function readLimits(redis: Redis, prefix: string, name: string): Promise<QueueLimits> {
+  const [{ limits }, groups] = await Promise.all([
+    readQueue(redis, prefix, name),
+    readGroupLimits(redis, queueKeys(prefix, name)),
+  ]);
+  return { ...limits, ...(groups && { groups }) };
 }

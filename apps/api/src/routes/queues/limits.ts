@@ -19,7 +19,7 @@ const replace = {
   operationId: 'setQueueLimits',
   summary: 'Set the limits of a queue',
   description:
-    'Replaces all limits of the queue in one step: what is null or absent has none afterwards. They count from the next start or submit on; what runs goes on, also where it is more than a limit allows.',
+    'Replaces all limits of the queue in one step: what is null or absent has none afterwards. They count from the next start or submit on; what runs goes on, also where it is more than a limit allows. `groups` has the weights and caps of its groups: `default` for all, `byName` for some.',
   tags: ['queues'],
   params,
   body: QueueLimitsRequest,
@@ -32,7 +32,7 @@ const replace = {
 export function limitQueue(app: App, { catalogue, producer, reader }: Services): void {
   app.get('/v1/queues/:name/limits', { schema: read, config: scoped('read') }, async ({ params: { name } }) => {
     await catalogue.assertQueue(name);
-    return (await reader.queue(name)).limits ?? {};
+    return reader.limits(name);
   });
   app.put(
     '/v1/queues/:name/limits',
