@@ -241,7 +241,8 @@ export const QueueInfo = Type.Object(
     }),
     workers: Type.Integer({ description: 'workers alive that serve this queue' }),
     types: Type.Array(Type.String()),
-    limits: Type.Optional(QueueLimits),
+    // Without the name, which stands for one schema only.
+    limits: Type.Optional(Type.Object(QueueLimits.properties)),
     groups: Type.Optional({
       ...QueueGroups,
       description: 'where jobs of groups wait; only when one queue is read',

@@ -1,5 +1,6 @@
 import type { JobType } from '@spillway/contracts';
 import { openSandbox, until } from '@spillway/testkit';
+import type { Lease } from '../src/consumer/index.ts';
 import { clearTenants, letInOnce } from '../src/consumer/held-jobs.ts';
 import { queueKeys } from '../src/engine/keys.ts';
 import { createProducer } from '../src/producer/index.ts';
@@ -148,7 +149,11 @@ test('parked jobs are accepted, and let in in their order as there is room', asy
   expect(prioritized.state).toBe('delayed');
   expect((await queue.reader.queue('work')).counts).toMatchObject({ waiting: 2, delayed: 6 });
   const ran: unknown[] = [];
-  await consume(sandbox, async ({ input }) => (ran.push((input as { n: number }).n), COMPLETED), { concurrency: 1 });
+  const run = async ({ input }: Lease) => {
+    ran.push((input as { n: number }).n);
+    return COMPLETED;
+  };
+  await consume(sandbox, run, { concurrency: 1 });
   await until('all ends', async () => (await queue.reader.queue('work')).counts.completed === 8);
   expect(ran).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
 });
@@ -176,7 +181,7 @@ test('a tenant has so many jobs that were not started, whoever submits them, and
   expect(await refusals(times(3, () => submit('b')))).toBe(0);
   expect(await refusals(times(9, () => queue.submit()))).toBe(0);
   const hold = gate();
-  const consumer = await consume(sandbox, async () => (await hold.opened, COMPLETED), { concurrency: 2 });
+  const consumer = await consume(sandbox, () => hold.opened.then(() => COMPLETED), { concurrency: 2 });
   await until('two starts', async () => consumer.running === 2);
   // The two that run are at the head of the list.
   expect(await refusals(times(3, () => submit('a')))).toBeLessThanOrEqual(3);

@@ -74,6 +74,16 @@ function createSpillway(stage, redis, { concurrency }) {
       headers,
       body: `[${Array(jobs).fill(bodyOf(type, INPUTS[type])).join(',')}]`,
     }),
+    /** What others ask for meanwhile. */
+    looks: (id) => ({
+      get: { url: `${cast.url('api')}/v1/jobs/${id}`, headers },
+      list: { url: `${cast.url('api')}/v1/queues`, headers },
+    }),
+    async limit(limits) {
+      const url = `${cast.url('api')}/v1/queues/demo/limits`;
+      const reply = await fetch(url, { method: 'PUT', headers, body: JSON.stringify(limits) });
+      if (!reply.ok) throw new Error(`Expected limits to be set, but got ${reply.status}: ${await reply.text()}`);
+    },
     live: () => ({
       dialect: 'spillway',
       socket: { url: `${cast.url('api')}/jobs`, options: { auth: { token: KEY } } },
