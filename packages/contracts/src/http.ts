@@ -238,7 +238,7 @@ export const QueueInfo = Type.Object(
     }),
     workers: Type.Integer({ description: 'workers alive that serve this queue' }),
     types: Type.Array(Type.String()),
-    limits: Type.Optional(QueueLimits),
+    limits: Type.Optional(Type.Object(QueueLimits.properties)),
     groups: Type.Optional({
       ...QueueGroups,
       description: 'where jobs of groups wait; only when one queue is read',
