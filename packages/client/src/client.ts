@@ -91,7 +91,10 @@ export interface CommandOptions {
 
 /** Every method rejects with ApiError where the server refuses and with UnreachableError where nobody answers. */
 export interface Client {
-  /** Tried again for some seconds where nobody answers, or the server says 503; it makes one job however often that is. */
+  /**
+   * Tried again for some seconds where nobody answers, or the server says 503, and after the time that a full queue tells,
+   * where that is at most 10 s; it makes one job however often that is.
+   */
   submit(type: string, input?: unknown, options?: SubmitOptions): Promise<SubmitReply>;
   /**
    * Submits a tree of jobs, all or none: children run first, and their parents get their results. `watchAll` follows them

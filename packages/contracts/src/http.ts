@@ -87,6 +87,9 @@ export const BatchEntry = Type.Union([
     error: Type.Object({
       code: Type.String(),
       message: Type.String(),
+      retryAfterS: Type.Optional(
+        Type.Integer({ description: 'with `queue_full`: seconds after which it is worth trying again' }),
+      ),
       errors: Type.Optional(Type.Array(Type.Object({ pointer: Type.String(), message: Type.String() }))),
     }),
   }),

@@ -141,6 +141,13 @@ export const JobOptions = Type.Object(
         description: 'start at the earliest after this; at most a year',
       }),
     ),
+    runAt: Type.Optional(
+      Type.String({
+        format: 'date-time',
+        description:
+          'start at the earliest then, at most ten years ahead; at once where it has passed. Not beside delayMs',
+      }),
+    ),
     priority: Type.Optional(
       Type.Integer({ minimum: 0, maximum: 2_097_151, description: '0 (default) runs first, larger numbers later' }),
     ),

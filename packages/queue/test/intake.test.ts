@@ -1,6 +1,7 @@
 import { openSandbox, until } from '@spillway/testkit';
 import { Queue, Worker } from 'bullmq';
 import { engineName, queueKeys } from '../src/engine/keys.ts';
+import { createAdmission } from '../src/producer/admission.ts';
 import { createIntake } from '../src/producer/intake.ts';
 import { openQueue, TYPE } from './fixture.ts';
 
@@ -78,7 +79,7 @@ test('many submits of one turn keep their order and are all stored', async () =>
 test('a job that is sent twice is stored once', async () => {
   await using sandbox = await openSandbox();
   const { redis, prefix, reader } = await openQueue(sandbox);
-  const intake = createIntake(redis, prefix);
+  const intake = createIntake({ redis, prefix, admission: createAdmission({ now: Date.now }) });
   const job = { id: 'work.01ARZ3NDEKTSV4RRFFQ69G5FAV', type: 'a', input: '{"n":1}', options: '{}', timestamp: 1 };
   await intake.store('work', job);
   await intake.store('work', { ...job, input: '{"n":2}' });

@@ -12,6 +12,7 @@ import { expiryOf } from './expiry.ts';
 import { forgetOldJobs } from './forget.ts';
 import { holdGroupSlots } from './group-slots.ts';
 import { handBackJob } from './hand-back-script.ts';
+import { letInHeldJobs } from './held-jobs.ts';
 import { recoverLostJobs } from './lost-workers.ts';
 import { mayRepeat, postpone } from './postpone.ts';
 import { createRenewals, LEASE_MS } from './renewals.ts';
@@ -207,6 +208,7 @@ export function createConsumer(setup: ConsumerSetup): Consumer {
   worker.on('drained', slots.drained);
   const stopForgetting = forgetOldJobs({ queue, redis, prefix, onError });
   const stopRecovering = recoverLostJobs({ redis, keys, onError });
+  const stopLettingIn = letInHeldJobs({ redis, keys, onError });
 
   const stopping = createStop({
     close: () => worker.close().then(slots.settled),
@@ -230,6 +232,7 @@ export function createConsumer(setup: ConsumerSetup): Consumer {
     stop(finishMs) {
       stopForgetting();
       stopRecovering();
+      stopLettingIn();
       slots.stop();
       return stopping.within(finishMs).finally(renewals.stop);
     },

@@ -42,6 +42,11 @@ export interface QueueKeys {
   readonly looked: string;
   /** Stands while the queue has labels: where it is missing there is nothing to clear up. */
   readonly labelled: string;
+  /** Ids of a tenant's jobs that were not started, in a queue that limits them; names of the tenants that have some. */
+  tenant(name: string): string;
+  readonly tenants: string;
+  /** Stands for a moment after somebody cleared those lists. */
+  readonly tenantsCleared: string;
   /** Ids of the jobs that wait in the lines of groups, scored by the order in which they came. */
   readonly grouped: string;
   /** Names of the groups that have jobs in line, scored by how many. */
@@ -83,6 +88,9 @@ export function queueKeys(prefix: string, queue: string): QueueKeys {
     label: (kind, value) => `${base}label:${kind}:${value}`,
     looked: `${base}looked`,
     labelled: `${base}labelled`,
+    tenant: (name) => `${base}tenant:${name}`,
+    tenants: `${base}tenants`,
+    tenantsCleared: `${base}tenants-cleared`,
     grouped: `${base}grouped`,
     groups: `${base}groups`,
     groupBase: `${base}group:`,

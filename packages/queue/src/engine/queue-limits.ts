@@ -30,8 +30,8 @@ return 1
 /** Replaces all limits of a queue, in one step. What runs goes on, also where it is more than a limit allows. */
 export async function setLimits(redis: Redis, keys: QueueKeys, asked: QueueLimitsRequest): Promise<QueueLimits> {
   const limits = withoutNulls(asked) as QueueLimits;
-  const { groups, ...ofQueue } = limits;
-  await limitScript(redis, [keys.meta, keys.limiter], [keys.base, ...groupLimitArgs(groups), ...metaFields(ofQueue)]);
+  const args = [keys.base, ...groupLimitArgs(limits.groups), ...metaFields(limits)];
+  await limitScript(redis, [keys.meta, keys.limiter], args);
   await sweepGroups(redis, keys, 0);
   return limits;
 }
@@ -42,10 +42,23 @@ export function decodeLimits(text: string | null | undefined): QueueLimits | und
 }
 
 /** What `meta` holds of the limits, the engine's own fields among it, as names and values. Pure. */
-export function metaFields(limits: QueueLimits): (string | number)[] {
-  const { concurrency = '', rate } = limits;
-  const document = Object.keys(limits).length > 0 ? JSON.stringify(limits) : '';
-  return ['limits', document, 'concurrency', concurrency, 'max', rate?.max ?? '', 'duration', rate?.perMs ?? ''];
+export function metaFields({ groups, ...limits }: QueueLimits): (string | number)[] {
+  const { concurrency = '', rate, depth, oldestWaitMs, tenants } = limits;
+  const judged = { depth, oldestWaitMs, tenants, groups: groups?.depth && { depth: groups.depth } };
+  const fields = {
+    limits: textOf(limits),
+    // Apart from the others: queues without these pay no more than one field of a read for them.
+    admission: textOf(judged),
+    concurrency,
+    max: rate?.max ?? '',
+    duration: rate?.perMs ?? '',
+  };
+  return Object.entries(fields).flat();
+}
+
+function textOf(limits: object): string {
+  const text = JSON.stringify(limits);
+  return text === '{}' ? '' : text;
 }
 
 /** Null says "no limit", as absence does. Pure. */

@@ -1,5 +1,6 @@
 import { type Cancellation, type Job, type Progress, queueOf } from '@spillway/contracts';
 import { decodeFailure } from './failure.ts';
+import { PARKED_SCORE } from './limits.ts';
 
 /** A job's hash as Redis holds it: text fields, named by the engine. */
 export type JobRecord = Record<string, string>;
@@ -101,7 +102,7 @@ function times({ place, score }: Placement, record: JobRecord) {
     createdAt: isoTime(record.timestamp),
     ...(record.processedOn && { startedAt: isoTime(record.processedOn) }),
     ...(record.finishedOn && { finishedAt: isoTime(record.finishedOn) }),
-    ...(place === 'delayed' && score && { runAt: isoTime(delayedUntil(score)) }),
+    ...(place === 'delayed' && Number(score) < PARKED_SCORE && { runAt: isoTime(delayedUntil(score ?? '')) }),
   };
 }
 

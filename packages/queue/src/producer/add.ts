@@ -6,6 +6,7 @@ import { EVENTS_KEPT } from '../engine/limits.ts';
 import type { EngineQueue, QueueHandles } from '../engine/queue-handles.ts';
 import type { StoredOptions } from '../engine/record.ts';
 import { ADD_SCRIPTS } from './add-script.ts';
+import type { Admission } from './admission.ts';
 import type { Claim } from './claims.ts';
 import type { DedupeBy } from './dedupe.ts';
 
@@ -26,12 +27,13 @@ export interface Addition {
 
 /**
  * Stores a job that waits for its time, behind others, or that others may stand for. These are rarer, and take the
- * engine's own way in. Resolves with the id of the job that stands: the given one, but for dedupe.
+ * engine's own way in. Resolves with the id of the job that stands: the given one, but for dedupe; and with whether it is held
+ * back until there is room. @throws SpillwayError `queue_full`
  */
 export async function addToLine(
-  { redis, prefix, queues }: { redis: Redis; prefix: string; queues: QueueHandles },
+  { redis, prefix, queues, admission }: { redis: Redis; prefix: string; queues: QueueHandles; admission: Admission },
   addition: Addition,
-): Promise<string> {
+): Promise<{ stands: string; isParked: boolean }> {
   const { id, queue, type, timestamp, labels = '', claim, dedupe, stored } = addition;
   const keys = queueKeys(prefix, queue);
   const { name, args } = await engineCall(queues.get(queue), addition);
@@ -44,10 +46,14 @@ export async function addToLine(
   const delayS = Math.ceil((stored.delay ?? 0) / 1000);
   const own = [keys.base, EVENTS_KEPT, id, type, timestamp, labels, delayS];
   const standing = [dedupe?.id ?? '', dedupe?.mode ?? '', claim?.keptS ?? 0];
-  const values = [...args.slice(engineKeys), ...own, ...standing];
-  return String(
-    await (group === undefined ? run(redis, touched, values) : runGrouped(redis, touched, [...values, group])),
-  );
+  const priority = stored.priority ?? stored.groupPriority ?? 0;
+  const values = [...args.slice(engineKeys), ...own, ...standing, priority];
+  const reply = await (group === undefined
+    ? run(redis, touched, values)
+    : runGrouped(redis, touched, [...values, group]));
+  if (!Array.isArray(reply)) return { stands: String(reply), isParked: false };
+  if (reply.length > 1) throw await admission.refuse(queue, reply);
+  return { stands: String(reply[0]), isParked: true };
 }
 
 /** What the engine would send to add the job. Nothing is sent: the client that it is handed only takes note. */

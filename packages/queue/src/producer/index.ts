@@ -22,9 +22,11 @@ import { storedOptions as readOptions, type StoredBackoff, type StoredOptions } 
 import { NO_WINDOW, takeSnapshot } from '../engine/snapshot.ts';
 import { withRedis } from '../engine/unavailable.ts';
 import { type Addition, addToLine } from './add.ts';
+import { type Admission, createAdmission, type DrainPerSecond } from './admission.ts';
 import { type CancelOptions, type ControlOutcome, createCancel, notFound } from './cancel.ts';
 import { type BatchClaim, type Claim, type Claims, createClaims, type KeyUse } from './claims.ts';
 import { readDedupe } from './dedupe.ts';
+import { delayUntilDue } from './due.ts';
 import { addFlow, type FlowTree } from './flow.ts';
 import { assertRemovable } from './flow-control.ts';
 import { createIds, timeOf } from './ids.ts';
@@ -65,7 +67,7 @@ export interface Producer {
   submitFlow(tree: FlowTree, labels: { batch: string; tenant?: string | undefined }): Promise<FlowMember>;
   /**
    * Stores one job. Resolves once Redis holds it.
-   * @throws SpillwayError `idempotency_key_reused`, `invalid_request` for dedupe options that do not go together
+   * @throws SpillwayError `idempotency_key_reused`, `queue_full`, `invalid_request` for options that do not go together
    */
   submit(submission: Submission): Promise<SubmittedJob>;
   /**
@@ -109,20 +111,25 @@ export function createProducer(setup: {
   onError: (error: Error) => void;
   /** How long idempotency keys are kept, in seconds; by default as long as completed jobs. */
   keysKeptS?: number;
+  /** Tells those who are refused when to come again; a few seconds where it is not given. */
+  drainPerSecond?: DrainPerSecond;
   now?: () => number;
 }): Producer {
   const { redis, prefix, keysKeptS = KEEP_COMPLETED_S, now = Date.now } = setup;
   const queues = openQueues(redis, prefix, setup.onError);
   const newId = createIds();
-  const intake = createIntake(redis, prefix);
+  const admission = createAdmission({ drainPerSecond: setup.drainPerSecond, now });
+  const intake = createIntake({ redis, prefix, admission });
   const claims = createClaims({ redis, prefix, newId, keptS: keysKeptS });
-  const line = { redis, prefix, queues, intake, claims, newId };
+  const line = { redis, prefix, queues, admission, intake, claims, newId };
   const cancel = createCancel({ redis, prefix, now });
   const retry = createRetry({ redis, prefix, queues, now });
   return {
     newBatch: () => newId('batch', now()),
     submitFlow: (tree, labels) =>
-      withRedis(redis, () => addFlow({ redis, prefix, newId, toStored: memberOptions }, tree, labels, now())),
+      withRedis(redis, () =>
+        addFlow({ redis, prefix, newId, admission, toStored: memberOptions }, tree, labels, now()),
+      ),
     submit: (submission) => withRedis(redis, () => submit(line, submission, now())),
     claimBatch: (use, body) => withRedis(redis, () => claims.batch(use, body, now())),
     cancel,
@@ -138,18 +145,20 @@ export function createProducer(setup: {
 
 async function submit(line: Line, submission: Submission, now: number): Promise<SubmittedJob> {
   const { type, input = {}, batch, tenant } = submission;
-  const { stored, dedupe } = storedOptions(submission);
+  const { stored, dedupe } = storedOptions(submission, now);
   const claim =
     submission.idempotencyKey === undefined ? submission.claim : await claimJob(line, submission, { stored, now });
   const origin = claim ? originOf(claim) : { id: line.newId(type.queue, now), queue: type.queue, timestamp: now };
   const { id, queue, timestamp } = origin;
+  // A claim may be older than this try: the time that was asked for is the same.
+  if (stored.delay && submission.options?.runAt) stored.delay = delayUntilDue(submission.options, timestamp);
   const addition = { id, queue, timestamp, type: type.type, data: JSON.stringify(input), stored, claim, dedupe };
-  const stands = await store(line, addition);
+  const { stands, isParked } = await store(line, addition);
   const accepted: Job = {
     id,
     type: type.type,
     queue,
-    state: stored.delay ? 'delayed' : 'waiting',
+    state: stored.delay || isParked ? 'delayed' : 'waiting',
     attempt: 0,
     attempts: stored.attempts ?? 1,
     priority: stored.priority ?? stored.groupPriority,
@@ -170,22 +179,23 @@ function originOf({ id }: Claim): Pick<Addition, 'id' | 'queue' | 'timestamp'> {
   return { id, queue: queueOf(id) ?? '', timestamp: timeOf(id) };
 }
 
-/** Resolves with the id of the job that stands, which is another one only by dedupe. */
-async function store(line: Line, job: Omit<Addition, 'labels'>): Promise<string> {
+/** Resolves with the id of the job that stands, which is another one only by dedupe, and whether the queue holds it back. */
+async function store(line: Line, job: Omit<Addition, 'labels'>): ReturnType<typeof addToLine> {
   const { id, queue, type, data, stored, timestamp, claim, dedupe } = job;
   const labelled = labelsOf(stored);
   const labels = labelled && JSON.stringify(labelled);
   if (stored.delay || stored.priority || dedupe) return addToLine(line, { ...job, labels });
   const group = groupField(stored);
   const options = JSON.stringify(stored);
-  await line.intake.store(queue, { id, type, input: data, options, timestamp, labels, group }, claim);
-  return id;
+  const state = await line.intake.store(queue, { id, type, input: data, options, timestamp, labels, group }, claim);
+  return { stands: id, isParked: state === 'delayed' };
 }
 
 interface Line {
   redis: Redis;
   prefix: string;
   queues: QueueHandles;
+  admission: Admission;
   intake: Intake;
   claims: Claims;
   newId: ReturnType<typeof createIds>;
@@ -218,14 +228,14 @@ async function asItStands(
  * What is stored with the job, and nothing that is a default: a million waiting jobs pay for every byte.
  * @throws SpillwayError `invalid_request` for dedupe options that do not go together
  */
-function storedOptions({
-  type,
-  options,
-  batch,
-  tenant,
-}: Omit<Submission, 'input'>): Pick<Addition, 'stored' | 'dedupe'> {
+function storedOptions(
+  { type, options, batch, tenant }: Omit<Submission, 'input'>,
+  now: number,
+): Pick<Addition, 'stored' | 'dedupe'> {
   const asked = { ...type.defaults, ...options };
-  const { attempts = 1, backoff, priority = 0, timeoutMs, ttlMs, tags, delayMs = 0 } = asked;
+  const { attempts = 1, backoff, priority = 0, timeoutMs, ttlMs, tags } = asked;
+  // A time of its own stands in the place of the type's delay.
+  const delayMs = delayUntilDue(options?.runAt === undefined ? asked : options, now);
   const stored: JobsOptions & StoredOptions = {};
   if (attempts > 1) {
     stored.attempts = attempts;
@@ -245,9 +255,14 @@ function storedOptions({
   return { stored: Object.assign(stored, kept), dedupe: by };
 }
 
-/** @throws SpillwayError `invalid_request` for `dedupe`: a job in whose place another stands cannot be waited for. */
+/**
+ * @throws SpillwayError `invalid_request` for `dedupe`: a job in whose place another stands cannot be waited for; and for `runAt`: a parent's delay begins when its
+ * children have ended, so a time may have no meaning.
+ */
 function memberOptions(type: JobType, options: JobOptions, labels: Pick<Submission, 'batch' | 'tenant'>) {
-  if (!options.dedupe) return fromFlow(storedOptions({ type, options, ...labels }).stored);
+  if (options.runAt !== undefined)
+    throw new SpillwayError('invalid_request', `expected no runAt in the jobs of a flow, got it for ${type.type}`);
+  if (!options.dedupe) return fromFlow(storedOptions({ type, options, ...labels }, 0).stored);
   throw new SpillwayError('invalid_request', `expected no dedupe in the jobs of a flow, got it for ${type.type}`);
 }
 

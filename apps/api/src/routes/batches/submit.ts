@@ -48,7 +48,8 @@ export function submitBatch(app: App, { producer, catalogue, metrics, tokens }: 
     };
     const submitAll = async () => {
       const entries = await Promise.all(request.body.map((entry, n) => submitOne(entry, n).catch(toRefusal)));
-      return batch.settle ? batch.settle(entries) : entries;
+      // What the queue had no room for is stored when the batch is sent again.
+      return batch.settle && !entries.some(hadNoRoom) ? batch.settle(entries) : entries;
     };
     const jobs = batch.entries ?? (await submitAll());
     const refused = jobs.filter((job) => 'error' in job).length;
@@ -69,6 +70,10 @@ async function openBatch(
   return key === undefined ? { id: producer.newBatch() } : producer.claimBatch({ key, tenant }, body);
 }
 
+function hadNoRoom(entry: BatchEntry): boolean {
+  return 'error' in entry && entry.error.code === 'queue_full';
+}
+
 function readEntry(entry: unknown): BatchLine {
   const errors = check(entry);
   if (errors.length === 0) return entry as BatchLine;
@@ -78,6 +83,8 @@ function readEntry(entry: unknown): BatchLine {
 /** What is wrong with one job is said at its place; what is wrong with Redis fails the whole call. */
 function toRefusal(error: unknown): BatchEntry {
   if (!(error instanceof SpillwayError) || error.code === 'unavailable') throw error;
-  const { code, message, errors } = error;
-  return { error: { code, message, ...(errors && { errors }) } };
+  const { code, message, errors, retryAfterS } = error;
+  return {
+    error: { code, message, ...(errors && { errors }), ...(retryAfterS !== undefined && { retryAfterS }) },
+  };
 }
