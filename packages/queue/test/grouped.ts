@@ -4,8 +4,8 @@ import type { Lease, Outcome } from '../src/consumer/index.ts';
 import { queueKeys } from '../src/engine/keys.ts';
 import { COMPLETED, openQueue, TYPE } from './fixture.ts';
 
-/** The least number of jobs that the main line is given, with few that run. */
-export const AHEAD = 20;
+/** The least number of jobs that the main line is given. */
+export const AHEAD = 5;
 
 /** A queue of groups, and what it holds of them. */
 export async function openGroups(sandbox: Sandbox, limits?: QueueGroupLimits) {

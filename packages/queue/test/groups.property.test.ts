@@ -26,9 +26,9 @@ class Model {
   readonly nameOf = new Map<string, string>();
   #time = 0;
 
-  pump(): void {
+  pump(ended = 0): void {
     const slots = [...this.groups.values()].reduce((sum, { running }) => sum + running, 0);
-    for (let free = AHEAD - Math.min(this.main.length, slots); free > 0; free -= 1) {
+    for (let free = Math.max(AHEAD, 2 * ended) - Math.min(this.main.length, slots); free > 0; free -= 1) {
       const [next] = [...this.groups]
         .filter(([, { line, running, cap }]) => line.length > 0 && running < cap)
         .map(([name, group]) => ({ name, group, stands: Math.max(group.pass, this.#time) }))
@@ -102,7 +102,7 @@ test('jobs of groups come into the main line in the order that stride scheduling
               keys,
               ended.map(({ id }) => id),
             );
-            model.pump();
+            model.pump(ended.length);
             break;
           }
           case 'limit': {

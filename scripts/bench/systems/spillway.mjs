@@ -19,7 +19,8 @@ export const spillway = {
   create: createSpillway,
 };
 
-function createSpillway(stage, redis, { concurrency }) {
+/** `jobs` is a module of further types. */
+function createSpillway(stage, redis, { concurrency, jobs }) {
   const env = {
     REDIS_URL: redis.url,
     SPILLWAY_PORT: '0',
@@ -27,6 +28,7 @@ function createSpillway(stage, redis, { concurrency }) {
     SPILLWAY_KEYS: `bench:admin:${createHash('sha256').update(KEY).digest('hex')}`,
     SPILLWAY_FILES: join(stage.dir, 'files'),
     WORKER_CONCURRENCY: String(concurrency),
+    ...(jobs && { SPILLWAY_JOBS: jobs }),
   };
   const headers = { 'content-type': 'application/json', authorization: `Bearer ${KEY}` };
   const cast = openCast(stage, redis);

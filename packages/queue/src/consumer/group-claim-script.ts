@@ -24,7 +24,7 @@ redis.call('DEL', job .. ':lock')
 redis.call('SREM', KEYS[3], id)
 redis.call('HDEL', job, 'rs')
 local attempt = redis.call('HINCRBY', job, 'ats', -1)
-groups.join(field, id)
+groups.rejoin(field, id)
 redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[2], '*', 'event', 'waiting', 'jobId', id, 'prev', 'active', 'attempt', attempt)
 groups.pump()
 return 0

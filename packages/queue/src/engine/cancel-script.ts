@@ -71,7 +71,7 @@ local function finish(mark, deduplication, groups)
   redis.call('XADD', KEYS[8], 'MAXLEN', '~', ARGV[4], '*', 'event', 'failed', 'jobId', id, 'failedReason', text, 'prev', 'waiting', 'cancel', mark)
   childFailed(job, text, ARGV[3])
   if groups then
-    groups.release(id)
+    groups.release({id})
     groups.pump()
   end
   return 1
@@ -87,7 +87,9 @@ local function cancel()
   if known[1] then return string.sub(known[2] or '', 1, 11) == 'cancelled: ' and 2 or -2 end
   if redis.call('EXISTS', job .. ':lock') == 1 then return marked and 4 or tell(ARGV[2]) end
   if known[4] and redis.call('EXISTS', ARGV[5] .. 'dn:' .. known[4]) == 1 then
-    return marked and known[5] and 4 or finishAtPickUp(marked or ARGV[2], leaveGroup)
+    local answer = marked and known[5] and 4 or finishAtPickUp(marked or ARGV[2], leaveGroup)
+    if groups then groups.pump() end
+    return answer
   end
   local taken = redis.call('ZREM', KEYS[4], id) + redis.call('ZREM', KEYS[3], id) + redis.call('ZREM', KEYS[5], id) + leaveGroup()
   if taken == 0 then taken = redis.call('LREM', KEYS[2], 0, id) end

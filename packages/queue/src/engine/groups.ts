@@ -18,7 +18,7 @@ export function groupField({ group, groupPriority = 0 }: StoredOptions): string 
  */
 const releaseScript = defineScript(`${GROUP_FUNCTIONS}
 local groups = groupsOf(ARGV[1])
-for at = 2, #ARGV do groups.release(ARGV[at]) end
+groups.release({unpack(ARGV, 2)})
 return groups.pump()
 `);
 
@@ -35,7 +35,7 @@ export async function releaseSlots(redis: Redis, keys: QueueKeys, ids: readonly 
 const removeScript = defineScript(`${GROUP_FUNCTIONS}
 local groups = groupsOf(ARGV[1])
 groups.leave(ARGV[2], ARGV[3])
-groups.release(ARGV[3])
+groups.release({ARGV[3]})
 return groups.pump()
 `);
 
@@ -59,7 +59,9 @@ if ARGV[2] == '0' and ARGV[4] ~= '0' and not redis.call('SET', KEYS[3], 1, 'NX',
 local groups = groupsOf(ARGV[1])
 
 local scanned = redis.call('HSCAN', KEYS[2], ARGV[2], 'COUNT', ARGV[3])
-for at = 1, #scanned[2], 2 do groups.release(scanned[2][at]) end
+local ids = {}
+for at = 1, #scanned[2], 2 do ids[#ids + 1] = scanned[2][at] end
+groups.release(ids)
 
 local from = redis.call('HGET', KEYS[1], 'changed')
 if from then

@@ -32,7 +32,7 @@ local function retry(job, id)
   local priority = tonumber(known[3]) or 0
   if known[6] then
     groups = groups or groupsOf(base)
-    groups.join(known[6], id)
+    groups.rejoin(known[6], id)
   elseif priority == 0 then
     redis.call('LPUSH', KEYS[4], id)
   else
