@@ -6,6 +6,8 @@ import { encodeFailure } from '../engine/failure.ts';
 import { engineName, queueKeys } from '../engine/keys.ts';
 import { EVENTS_KEPT, STACK_MAX, STACKS_KEPT } from '../engine/limits.ts';
 import { reportOthers } from '../engine/unavailable.ts';
+import { addSlotCounts } from '../rates/add-counts.ts';
+import { SlotCount } from '../rates/counts.ts';
 import { cancelled, watchCancellations } from './cancellations.ts';
 import { type ChildEnd, readChildren } from './children.ts';
 import { expiryOf } from './expiry.ts';
@@ -115,6 +117,7 @@ export function createConsumer(setup: ConsumerSetup): Consumer {
     onError: reportOthers(onError),
   });
   const renewals = createRenewals({ redis, keys, leaseMs, onError });
+  const slots = new SlotCount(setup.concurrency);
 
   /** Only a job that was active before comes here with a mark: the others were ended in their line. */
   async function runAgain(lease: RunningJob): Promise<Outcome> {
@@ -153,6 +156,7 @@ export function createConsumer(setup: ConsumerSetup): Consumer {
       children: () => readChildren(redis, prefix, held.id),
     });
     running.set(lease.id, lease);
+    const startedAt = slots.start();
     cancellations.wake();
     const letGo = renewals.hold(lease, token ?? '');
     try {
@@ -161,6 +165,7 @@ export function createConsumer(setup: ConsumerSetup): Consumer {
       await lease.reports.flush();
       return await (outcome === 'handed back' ? release(job, token) : conclude(lease.ending(outcome), job, token));
     } finally {
+      slots.end(startedAt);
       lease.end();
       letGo();
       if (running.get(lease.id) === lease) running.delete(lease.id);
@@ -187,8 +192,10 @@ export function createConsumer(setup: ConsumerSetup): Consumer {
   });
   worker.on('error', reportOthers(onError));
   worker.on('completed', (job) => steps.forget(job));
+  worker.on('drained', () => slots.foundNone());
   const stopForgetting = forgetOldJobs({ queue, redis, prefix, onError });
   const stopRecovering = recoverLostJobs({ redis, keys, onError });
+  const stopCounting = addSlotCounts({ redis, keys, slots, onError });
 
   const stopping = createStop({
     close: () => worker.close(),
@@ -212,6 +219,7 @@ export function createConsumer(setup: ConsumerSetup): Consumer {
     stop(finishMs) {
       stopForgetting();
       stopRecovering();
+      stopCounting();
       return stopping.within(finishMs).finally(renewals.stop);
     },
   };

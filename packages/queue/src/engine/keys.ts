@@ -40,6 +40,12 @@ export interface QueueKeys {
   readonly looked: string;
   /** Stands while the queue has labels: where it is missing there is nothing to clear up. */
   readonly labelled: string;
+  /** What happened in each of the last seconds, and how long the latest runs took. */
+  readonly rates: string;
+  /** The number of the job that entered the line last. */
+  readonly numbers: string;
+  /** Counts starts in the present window of the engine's own limit. */
+  readonly limiter: string;
 }
 
 /** The queue's name as the engine knows it. */
@@ -74,6 +80,9 @@ export function queueKeys(prefix: string, queue: string): QueueKeys {
     label: (kind, value) => `${base}label:${kind}:${value}`,
     looked: `${base}looked`,
     labelled: `${base}labelled`,
+    rates: `${base}rates`,
+    numbers: `${base}numbers`,
+    limiter: `${base}limiter`,
   };
 }
 
