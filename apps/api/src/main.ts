@@ -3,6 +3,7 @@ import { openFileStore } from '@spillway/files';
 import { checkServer, closeRedis, connectRedis, redisCheck } from '@spillway/queue/connection';
 import { createFeed } from '@spillway/queue/feed';
 import { createProducer } from '@spillway/queue/producer';
+import { createRates } from '@spillway/queue/rates';
 import { createReader } from '@spillway/queue/reader';
 import { createRegistry } from '@spillway/queue/registry';
 import { openTokenRecords } from '@spillway/queue/tokens';
@@ -19,6 +20,7 @@ import {
 import { buildApp } from './app.ts';
 import { createCatalogue } from './catalogue.ts';
 import { createMetrics } from './metrics.ts';
+import { createScaling } from './scaling.ts';
 import { createEndListener, createWaitForEnd } from './wait-for-end.ts';
 
 /** A service that serves starts without Redis, and says so in `/readyz`; what it finds later it warns of. */
@@ -41,6 +43,7 @@ async function start({ config, logger }: ServiceSetup): Promise<RunningService> 
   const listener = createEndListener();
   const feed = createFeed({ reads, commands: redis, prefix, listener, onError });
   const catalogue = createCatalogue(registry, (err) => logger.error({ err }, 'a job type is left out'));
+  const scaling = createScaling({ rates: createRates({ redis, prefix }), catalogue }, config);
   const tokenRecords = openTokenRecords({ redis, prefix, secrets: config.tokenSecret, onError });
   const { secrets, isRevoked } = tokenRecords;
   const tokens = createTokens({ issuer: prefix, keys, secrets, isRevoked });
@@ -59,7 +62,8 @@ async function start({ config, logger }: ServiceSetup): Promise<RunningService> 
       files,
       tokens,
       tokenRecords,
-      metrics: createMetrics({ queues: catalogue.queues, reader, workers: registry }),
+      metrics: createMetrics({ queues: catalogue.queues, reader, workers: registry, scaling }),
+      scaling,
       waitForEnd: createWaitForEnd(feed, listener, reader),
       readiness: () => checkReadiness({ redis: redisCheck(redis) }),
     },

@@ -2,6 +2,7 @@ import type { WorkerInfo } from '@spillway/contracts';
 import { openSandbox, until } from '@spillway/testkit';
 import { queueKeys } from '../src/engine/keys.ts';
 import { addCounts } from '../src/rates/add-counts.ts';
+import { adviseWorkers } from '../src/rates/advise.ts';
 import { crewOf } from '../src/rates/capacity.ts';
 import { type Counts, noCounts, SlotCount } from '../src/rates/counts.ts';
 import { createRates, drainPerSecond, type Line } from '../src/rates/index.ts';
@@ -17,7 +18,7 @@ function worker(part: Partial<WorkerInfo> = {}): WorkerInfo {
 
 function line(part: Partial<Line> = {}): Line {
   const rates = { arrivalsPerSecond: 0, startsPerSecond: 0, endsPerSecond: 0, busySlots: 0 };
-  return { pos: '0-0', nowMs: 0, backlog: 0, active: 0, paused: false, rates, ...part };
+  return { nowMs: 0, backlog: 0, active: 0, paused: false, rates, ...part };
 }
 
 test('jobs that come, start and end are counted for their queue, with run time and busy slots', async () => {
@@ -165,4 +166,35 @@ test('what a queue gets through is known from its slots and runs', async () => {
   await addCounts(redis, queueKeys(prefix, TYPE.queue), counts);
   const later = createRates({ redis, prefix });
   expect(await later.drainPerSecond(TYPE.queue)).toBe(100);
+});
+
+const WISH = { targetWaitMs: 10_000, slotsPerWorker: 10 };
+test.each<[string, number, Partial<Line>, { arrivals?: number; workers?: number; wish?: Partial<typeof WISH> }]>([
+  ['none for an idle queue', 0, {}, {}],
+  // 300 a second, 50 ms each: 15 slots.
+  ['those that what comes in keeps busy', 2, {}, { arrivals: 300 }],
+  // And 4,000 of 50 ms within 10 s: 20 slots more.
+  ['more for a backlog', 4, { backlog: 4000 }, { arrivals: 300 }],
+  ['many more for a backlog in a hurry', 200, { backlog: 4000 }, { wish: { targetWaitMs: 100 } }],
+  ['one for a single job', 1, { backlog: 1 }, { workers: 0 }],
+  ['as many as there are for what they run', 3, { active: 21 }, { workers: 3 }],
+  ['one for a backlog that nothing is known of', 1, { backlog: 500, rates: line().rates }, { workers: 0 }],
+  ['those that are there, where nothing is known', 4, { backlog: 500, rates: line().rates }, { workers: 4 }],
+  ['none where nothing is known and nothing is there', 0, { rates: line().rates }, { workers: 4 }],
+  ['no more than a paused queue runs', 1, { paused: true, backlog: 4000, active: 3 }, { arrivals: 300 }],
+  ['no more than the queue’s limit lets run', 2, { backlog: 90_000, concurrency: 20 }, {}],
+  [
+    'no more than its limit of starts keeps busy',
+    1,
+    { backlog: 90_000, rate: { max: 100, perMs: 1000, startsLeft: 0, restMs: 5 } },
+    {},
+  ],
+  ['smaller ones, more of them', 15, {}, { arrivals: 300, workers: 0, wish: { slotsPerWorker: 1 } }],
+])('the advice is %s', (_what, expected, part, { arrivals = 0, workers = 1, wish }) => {
+  const rates = { ...line().rates, run: RUN, arrivalsPerSecond: arrivals };
+  const crew = crewOf(
+    TYPE.queue,
+    Array.from({ length: workers }, (_, n) => worker({ id: `w${n}` })),
+  );
+  expect(adviseWorkers(line({ rates, ...part }), crew, { ...WISH, ...wish })).toBe(expected);
 });

@@ -16,6 +16,7 @@ import { submitJob } from './jobs/submit.ts';
 import { controlQueue } from './queues/control.ts';
 import { listQueues } from './queues/list.ts';
 import { retryFailed } from './queues/retry-failed.ts';
+import { readScaling } from './scaling/read.ts';
 import { health } from './service/health.ts';
 import { metrics } from './service/metrics.ts';
 import { makeTicket } from './tokens/make-ticket.ts';
@@ -51,6 +52,7 @@ export async function registerRoutes(
   controlQueue(app, services);
   retryFailed(app, services);
   listWorkers(app, services);
+  readScaling(app, services);
 
   await uploadFile(app, services);
   downloadFile(app, services);

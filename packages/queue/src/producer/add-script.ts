@@ -26,7 +26,7 @@ export interface AddScript {
  * Returns the id of the job that stands: the given one where it is stored, or was before.
  * Event  labels, then the engine's (added, waiting or delayed)
  */
-function addScript({ content, keys }: { content: string; keys: number }): AddScript {
+function addScript({ content, keys }: { content: string; keys: number }, afterwards = ''): AddScript {
   const run = defineScript(`${LABEL_FUNCTIONS}
 local function engineAdd(KEYS, ARGV)
 ${content}
@@ -91,14 +91,18 @@ if ARGV[9] ~= '' then
   redis.call('XADD', events, 'MAXLEN', '~', ARGV[5], '*', 'event', 'labels', 'jobId', id, 'labels', ARGV[9])
 end
 engineAdd(KEYS, ARGV)
+${afterwards}
 return remember(id)
 `);
   return { run, engineKeys: keys };
 }
 
+/** A place in the plain line is told by its number (rates/line-script.ts). */
+const NUMBER = `redis.call('HSET', base .. id, 'n', redis.call('INCR', base .. 'numbers'))`;
+
 /** One for each line that a job can stand in, by the name that the engine has for its own script. */
 export const ADD_SCRIPTS: Readonly<Record<string, AddScript>> = {
-  addStandardJob: addScript(addStandardJob),
+  addStandardJob: addScript(addStandardJob, NUMBER),
   addDelayedJob: addScript(addDelayedJob),
   addPrioritizedJob: addScript(addPrioritizedJob),
 };

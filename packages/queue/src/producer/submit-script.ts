@@ -21,12 +21,14 @@ local last = 3 + 5 * tonumber(ARGV[3])
 local claim, labels = KEYS[6], {}
 for at = last + 1, #ARGV - (claim and 1 or 0), 2 do labels[tonumber(ARGV[at])] = ARGV[at + 1] end
 
+-- Numbers of jobs in line, by which their places are told (rates/line-script.ts); those that are not used leave a gap.
+local number = redis.call('INCRBY', ARGV[1] .. 'numbers', ARGV[3]) - ARGV[3]
 local ids = {}
 for at = 4, last, 5 do
   local id = ARGV[at]
   local job = ARGV[1] .. id
   if redis.call('EXISTS', job) == 0 and not (claim and redis.call('HSETNX', claim, id, '') == 0) then
-    redis.call('HSET', job, 'name', ARGV[at + 1], 'data', ARGV[at + 2], 'opts', ARGV[at + 3], 'timestamp', ARGV[at + 4], 'delay', 0, 'priority', 0)
+    redis.call('HSET', job, 'name', ARGV[at + 1], 'data', ARGV[at + 2], 'opts', ARGV[at + 3], 'timestamp', ARGV[at + 4], 'delay', 0, 'priority', 0, 'n', number + #ids + 1)
     if labels[at] then
       label(ARGV[1], id, ARGV[at + 4], labels[at])
       redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[2], '*', 'event', 'waiting', 'jobId', id, 'labels', labels[at])

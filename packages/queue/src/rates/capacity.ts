@@ -21,15 +21,33 @@ export function crewOf(queue: string, alive: readonly WorkerInfo[]): Crew {
 }
 
 /**
- * Jobs a second that the queue gets through while it has some: slots by the time that a job occupies one, within the queue's
- * limits. Undefined where no run was measured yet; 0 where nobody takes jobs. Pure.
+ * For how long a job occupies one of the slots that may be used; undefined before the first run was measured. Where the
+ * queue's own limit keeps slots free, what was measured of all slots together says nothing of a job's own time. Pure.
  */
-export function drainPerSecond({ rates, paused, concurrency, rate }: Line, { slots }: Pick<Crew, 'slots'>) {
-  const usable = Math.min(slots, concurrency ?? Number.POSITIVE_INFINITY);
-  if (paused || usable === 0) return 0;
-  // A limit of the whole queue keeps slots free, which then says nothing of the job's own time.
-  const occupiedMs = (usable < slots ? undefined : rates.cycleMs) ?? rates.run?.meanMs;
-  if (!occupiedMs) return undefined;
-  const allowed = rate ? (rate.max * 1000) / rate.perMs : Number.POSITIVE_INFINITY;
-  return Math.min((usable * 1000) / occupiedMs, allowed);
+export function occupiedMs({ rates, concurrency }: Line, { slots }: Pick<Crew, 'slots'>): number | undefined {
+  const isLimited = concurrency !== undefined && concurrency < slots;
+  return (isLimited ? undefined : rates.cycleMs) ?? rates.run?.meanMs;
+}
+
+/** Slots that the queue's own limit lets work. Pure. */
+export function usableSlots({ concurrency = Number.POSITIVE_INFINITY }: Line, { slots }: Pick<Crew, 'slots'>): number {
+  return Math.min(slots, concurrency);
+}
+
+/**
+ * Jobs a second that the slots get through while there are some. Undefined where no run was measured yet; 0 where nobody
+ * takes jobs. Pure.
+ */
+export function slotsPerSecond(line: Line, crew: Pick<Crew, 'slots'>): number | undefined {
+  const usable = usableSlots(line, crew);
+  if (line.paused || usable === 0) return 0;
+  const ms = occupiedMs(line, crew);
+  return ms ? (usable * 1000) / ms : undefined;
+}
+
+/** The same within the queue's limit of starts. Pure. */
+export function drainPerSecond(line: Line, crew: Pick<Crew, 'slots'>): number | undefined {
+  const perSecond = slotsPerSecond(line, crew);
+  if (perSecond === undefined || !line.rate) return perSecond;
+  return Math.min(perSecond, (line.rate.max * 1000) / line.rate.perMs);
 }

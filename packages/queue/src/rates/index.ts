@@ -7,6 +7,7 @@ import { type Line, readLine } from './line.ts';
 export { type Crew, crewOf, drainPerSecond } from './capacity.ts';
 export type { Line } from './line.ts';
 export type { MeasuredRates } from './measure.ts';
+export { toScaling } from './scaling.ts';
 
 /** What queues were measured to do. Nothing here changes anything. All calls fail with `unavailable` while Redis is away. */
 export interface Rates {
@@ -29,7 +30,7 @@ export function createRates(setup: { redis: Redis; prefix: string; now?: () => n
   const drains = new Map<string, () => Promise<number | undefined>>();
 
   async function read(queue: string): Promise<{ line: Line; crew: Crew }> {
-    const [{ line }, alive] = await Promise.all([withRedis(redis, () => readLine(redis, prefix, queue)), workers()]);
+    const [line, alive] = await Promise.all([withRedis(redis, () => readLine(redis, prefix, queue)), workers()]);
     return { line, crew: crewOf(queue, alive) };
   }
 

@@ -1,12 +1,11 @@
 import type { Redis } from 'ioredis';
 import { queueKeys } from '../engine/keys.ts';
 import { pairs } from '../engine/snapshot.ts';
-import { readLine as readLineScript } from './line-script.ts';
+import { lineScript } from './line-script.ts';
 import { type MeasuredRates, measure } from './measure.ts';
 
-/** A queue's line at one position of its event stream. */
+/** A queue's line as it is now, and what was measured of it. */
 export interface Line {
-  pos: string;
   /** By the clock of Redis. */
   nowMs: number;
   /** Jobs that may start at once, those with a priority included. */
@@ -22,17 +21,8 @@ export interface Line {
   rates: MeasuredRates;
 }
 
-/** Where a job waits: in the line behind `ahead` others, or for its time, with `ahead` others due before it. */
-export interface Place {
-  type: string;
-  ahead: number;
-  /** Milliseconds since the epoch; of a delayed job. */
-  dueAt?: number;
-}
-
 type Head = (string | null)[];
 type Reply = [
-  pos: string,
   nowMs: number,
   waiting: number,
   prioritized: number,
@@ -43,27 +33,18 @@ type Reply = [
   head: Head,
   firstPrioritized: Head,
   rates: string[],
-  places: ([place: string, ahead: number, type: string] | null)[],
 ];
 
-/** Reads a queue's line, and where jobs stand in it (in their order; undefined where one does not wait), in one step. */
-export async function readLine(
-  redis: Redis,
-  prefix: string,
-  queue: string,
-  ids: readonly string[] = [],
-): Promise<{ line: Line; places: (Place | undefined)[] }> {
-  const { base, wait, prioritized, delayed, active, meta, limiter, rates, events, blocked } = queueKeys(prefix, queue);
-  const keys = [wait, prioritized, delayed, active, meta, limiter, rates, events, blocked];
-  const reply = (await readLineScript(redis, keys, [base, ...ids])) as Reply;
-  return { line: toLine(reply), places: reply[11].map((found) => (found ? toPlace(found) : undefined)) };
+/** Reads a queue's line in one step. */
+export async function readLine(redis: Redis, prefix: string, queue: string): Promise<Line> {
+  const { base, wait, prioritized, active, meta, limiter, rates } = queueKeys(prefix, queue);
+  return toLine((await lineScript(redis, [wait, prioritized, active, meta, limiter, rates], [base])) as Reply);
 }
 
-function toLine([pos, nowMs, waiting, prioritized, active, limits, starts, restMs, first, second, rates]: Reply): Line {
+function toLine([nowMs, waiting, prioritized, active, limits, starts, restMs, first, second, rates]: Reply): Line {
   const [paused, concurrency, max, duration] = limits;
   const since = [waitsSince(first), waitsSince(second)].filter((ms) => ms !== undefined);
   return {
-    pos,
     nowMs,
     backlog: waiting + prioritized,
     active,
@@ -84,9 +65,4 @@ function waitsSince([timestamp, opts, processedOn, retriedAt]: Head): number | u
   if (!timestamp) return undefined;
   const { delay = 0 } = JSON.parse(opts ?? '{}') as { delay?: number };
   return Math.max(Number(timestamp) + delay, Number(processedOn ?? 0), Number(retriedAt ?? 0));
-}
-
-/** The engine scores a delayed job by its due time in milliseconds times 4096, plus a counter. */
-function toPlace([place, ahead, type]: [string, number, string]): Place {
-  return { type, ahead, ...(place !== 'waiting' && { dueAt: Math.floor(Number(place) / 4096) }) };
 }

@@ -13,17 +13,19 @@ import { queueKeys } from '../engine/keys.ts';
 import type { LabelTarget } from '../engine/labels.ts';
 import { NO_WINDOW, takeSnapshot, type WatchedFrom, type WindowedSnapshot, windowAfter } from '../engine/snapshot.ts';
 import { withRedis } from '../engine/unavailable.ts';
+import { createPositions, type Positions } from '../rates/positions.ts';
 import { readBrief } from './brief.ts';
 import { readLabelled } from './labelled.ts';
 import { listJobs } from './list.ts';
 import { listLabelled } from './list-labelled.ts';
 
 export { type Labels, type LabelTarget, targetsOf } from '../engine/labels.ts';
+export type { Position } from '../rates/positions.ts';
 export { toQueueInfo } from './queue-info.ts';
 
 /** Jobs as the world sees them. Nothing here changes anything. All calls fail with `unavailable` while Redis is away. */
 export interface Reader {
-  /** @throws SpillwayError `job_not_found` */
+  /** With its place in line, where it waits. @throws SpillwayError `job_not_found` */
   job(id: string): Promise<Job>;
   /**
    * A job at one position of its queue's event stream, with the log and output that follow `after`; all of them when `after`
@@ -42,6 +44,8 @@ export interface Reader {
   labelled(label: LabelTarget, queues: readonly string[], most: number): Promise<Members>;
   /** The jobs of a queue that a list shows first, and how many there are. */
   queued(queue: string, most: number): Promise<Members>;
+  /** Where those of the jobs stand that wait, in line or for their time: a call or more a queue. */
+  positions: Positions;
   queue(name: string): Promise<Pick<QueueInfo, 'counts' | 'paused'>>;
 }
 
@@ -62,11 +66,19 @@ export function createReader({ redis, prefix }: { redis: Redis; prefix: string }
     if (!found) throw unknownJob(id);
     return found;
   };
+  const places = createPositions({ redis, prefix });
+  const positions: Positions = (ids) => withRedis(redis, () => places(ids));
+  const placed = async (job: Job): Promise<Job> => {
+    if (job.state !== 'waiting' && job.state !== 'delayed') return job;
+    const found = (await positions([job.id])).get(job.id);
+    return found ? { ...job, position: found.position } : job;
+  };
   return {
-    job: async (id) => (await read(id, NO_WINDOW)).job,
+    positions,
+    job: async (id) => placed((await read(id, NO_WINDOW)).job),
     async snapshot(id, after) {
       const { job, cursor, log, output } = await read(id, windowAfter(after));
-      return { job, cursor, log, output };
+      return { job: await placed(job), cursor, log, output };
     },
     async log(id, after, most) {
       const { log, cursor, first } = await read(id, { ...NO_WINDOW, log: { from: after, most } });
