@@ -1,7 +1,7 @@
 // The command line of `npm run bench`.
 import { Problem } from '../say.mjs';
 
-export const NAMES = ['submit', 'drain', 'latency', 'live', 'memory', 'start'];
+export const NAMES = ['submit', 'drain', 'latency', 'live', 'memory', 'start', 'estimate'];
 
 export const USAGE = `npm run bench -- [name...] [options]
 
@@ -12,6 +12,7 @@ export const USAGE = `npm run bench -- [name...] [options]
             connections; and latency
   memory    bytes in Redis per waiting and per completed job
   start     start-up time, idle CPU and memory of the processes
+  estimate  how well a waiting job is told when it starts
   (all of them without a name)
 
   --quick         a short run that shows that everything works; its figures mean little

@@ -25,7 +25,8 @@ export function adviseWorkers(line: Line, crew: Crew, { targetWaitMs, slotsPerWo
   const ms = occupiedMs(line, crew);
   if (ms === undefined) return backlog + active > 0 ? Math.max(1, crew.workers) : 0;
   const slots = (rates.arrivalsPerSecond * ms) / 1000 + (backlog * ms) / targetWaitMs;
-  return Math.ceil(Math.max(Math.min(slots, mostSlots(line, ms)), active) / perWorker - ROUNDING);
+  const needed = Math.max(Math.min(slots, mostSlots(line, ms)), active);
+  return Math.max(0, Math.ceil(needed / perWorker - ROUNDING));
 }
 
 /** Slots beyond what the queue's own limits let run would stay empty. */
