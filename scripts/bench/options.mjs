@@ -1,7 +1,7 @@
 // The command line of `npm run bench`.
 import { Problem } from '../say.mjs';
 
-export const NAMES = ['submit', 'drain', 'latency', 'live', 'memory', 'start', 'spike', 'fair'];
+export const NAMES = ['submit', 'drain', 'latency', 'live', 'memory', 'start', 'spike', 'fair', 'estimate'];
 
 export const USAGE = `npm run bench -- [name...] [options]
 
@@ -14,6 +14,7 @@ export const USAGE = `npm run bench -- [name...] [options]
   start     start-up time, idle CPU and memory of the processes
   spike     a burst of submits: other calls meanwhile, memory, and what a depth limit makes of it
   fair      how long the jobs of nine customers wait behind the flood of a tenth, and what groups cost
+  estimate  how well a waiting job is told when it starts
   (all of them without a name)
 
   --quick         a short run that shows that everything works; its figures mean little

@@ -2,6 +2,7 @@
 import { appendFileSync, writeFileSync } from 'node:fs';
 import { findRedisProgram } from '../redis/find-program.mjs';
 import { drain } from './benches/drain.mjs';
+import { estimate } from './benches/estimate.mjs';
 import { fair } from './benches/fair.mjs';
 import { latency } from './benches/latency.mjs';
 import { live } from './benches/live.mjs';
@@ -15,7 +16,7 @@ import { measureRounds } from './rounds.mjs';
 import { summarize } from './summary.mjs';
 import { textTable } from './table.mjs';
 
-const BENCHES = [submit, drain, latency, live, memory, start, spike, fair];
+const BENCHES = [submit, drain, latency, live, memory, start, spike, fair, estimate];
 const ROUNDS = { quick: 1, full: 5 };
 /** Jobs that one worker process runs at a time, the same in every system. */
 const CONCURRENCY = 50;

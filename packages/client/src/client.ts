@@ -16,6 +16,7 @@ import {
   type QueueLimitsRequest,
   type RetryFailedReply,
   type RetryFailedRequest,
+  type ScalingReply,
   type SetTarget,
   type SubmitReply,
   type WorkerInfo,
@@ -137,6 +138,8 @@ export interface Client {
   /** Runs failed jobs of a queue again, a part of them in each call: while `more` is true, ask again with the `cursor`. */
   retryFailed(queue: string, filter?: RetryFailedRequest): Promise<RetryFailedReply>;
   workers(): Promise<WorkerInfo[]>;
+  /** What each queue was measured to do, and how many workers it needs so that its jobs start within `targetWaitMs`. */
+  scaling(query?: { targetWaitMs?: number }): Promise<ScalingReply>;
   /** Stores a file; `ref` of the answer is what an input takes. A `File` brings its name. */
   upload(file: Blob, options?: { name?: string; signal?: AbortSignal }): Promise<FileInfo>;
   /** Fetches what a `url` in an output or result names. Refuses addresses of other servers: the key is not theirs. */
@@ -270,7 +273,7 @@ function jobCalls(http: Http): Pick<Client, JobCalls> {
 
 function systemCalls(
   http: Http,
-): Pick<Client, 'types' | 'type' | 'queues' | 'limits' | 'setLimits' | 'pause' | 'resume' | 'retryFailed' | 'workers'> {
+): Pick<Client, 'types' | 'type' | 'queues' | 'limits' | 'setLimits' | 'pause' | 'resume' | 'retryFailed' | 'workers' | 'scaling'> {
   const queue = (name: string, action: string) => `/v1/queues/${encodeURIComponent(name)}/${action}`;
   return {
     types: async () => (await http.json<{ types: JobType[] }>('GET', '/v1/types')).types,
@@ -283,6 +286,7 @@ function systemCalls(
     retryFailed: (name, filter = {}) =>
       http.json<RetryFailedReply>('POST', queue(name, 'retry-failed'), { body: filter }),
     workers: async () => (await http.json<{ workers: WorkerInfo[] }>('GET', '/v1/workers')).workers,
+    scaling: (query = {}) => http.json('GET', '/v1/scaling', { query }),
   };
 }
 

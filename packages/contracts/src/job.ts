@@ -1,6 +1,7 @@
 import { type Static, Type } from 'typebox';
 import { Cancellation } from './cancellation.ts';
 import { GroupName } from './group-limits.ts';
+import { PlaceInLine } from './place-in-line.ts';
 import { JobState } from './state.ts';
 
 /** ISO 8601 in UTC with milliseconds. */
@@ -79,6 +80,7 @@ export const Job = Type.Object(
     startedAt: Type.Optional(Timestamp),
     finishedAt: Type.Optional(Timestamp),
     runAt: Type.Optional(Type.String({ format: 'date-time', description: 'when a delayed job becomes due' })),
+    position: Type.Optional(PlaceInLine),
     input: Type.Optional(Type.Unknown()),
     result: Type.Optional(Type.Unknown()),
     error: Type.Optional(JobError),

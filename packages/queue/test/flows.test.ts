@@ -348,7 +348,7 @@ test('a flow lies in Redis as if the engine itself had added it', async () => {
     const keys = queueKeys(under, 'work');
     const other = queueKeys(under, 'other');
     const record = async (key: string) => {
-      const { timestamp: _t, opts: _o, children: _c, parent, ...fields } = await redis.hgetall(key);
+      const { timestamp: _t, opts: _o, children: _c, n: _n, parent, ...fields } = await redis.hgetall(key);
       return { ...fields, ...(parent && { parent: JSON.parse(parent) as unknown }) };
     };
     const found = {

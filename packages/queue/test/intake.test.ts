@@ -12,7 +12,8 @@ async function contents(
   id: string,
 ) {
   const keys = queueKeys(prefix, TYPE.queue);
-  const { timestamp, ...record } = await redis.hgetall(keys.job(id));
+  // A job's number in line is ours; the engine has none.
+  const { timestamp, n: _number, ...record } = await redis.hgetall(keys.job(id));
   return {
     record,
     isRecent: Number(timestamp) > 1_600_000_000_000,

@@ -17,6 +17,7 @@ import { controlQueue } from './queues/control.ts';
 import { limitQueue } from './queues/limits.ts';
 import { listQueues } from './queues/list.ts';
 import { retryFailed } from './queues/retry-failed.ts';
+import { readScaling } from './scaling/read.ts';
 import { health } from './service/health.ts';
 import { metrics } from './service/metrics.ts';
 import { makeTicket } from './tokens/make-ticket.ts';
@@ -53,6 +54,7 @@ export async function registerRoutes(
   limitQueue(app, services);
   retryFailed(app, services);
   listWorkers(app, services);
+  readScaling(app, services);
 
   await uploadFile(app, services);
   downloadFile(app, services);

@@ -6,6 +6,8 @@ import { encodeFailure } from '../engine/failure.ts';
 import { engineName, queueKeys } from '../engine/keys.ts';
 import { EVENTS_KEPT, STACK_MAX, STACKS_KEPT } from '../engine/limits.ts';
 import { reportOthers } from '../engine/unavailable.ts';
+import { addSlotCounts } from '../rates/add-counts.ts';
+import { SlotCount } from '../rates/counts.ts';
 import { cancelled, watchCancellations } from './cancellations.ts';
 import { type ChildEnd, readChildren } from './children.ts';
 import { expiryOf } from './expiry.ts';
@@ -120,6 +122,7 @@ export function createConsumer(setup: ConsumerSetup): Consumer {
   });
   const renewals = createRenewals({ redis, keys, leaseMs, onError });
   const slots = holdGroupSlots({ redis, keys, onError });
+  const counts = new SlotCount(setup.concurrency);
 
   /** Only a job that was active before comes here with a mark: the others were ended in their line. */
   async function runAgain(lease: RunningJob): Promise<Outcome> {
@@ -166,6 +169,7 @@ export function createConsumer(setup: ConsumerSetup): Consumer {
     job.opts.stackTraceLimit = STACKS_KEPT;
     const lease = openLease(job, token);
     running.set(lease.id, lease);
+    const startedAt = counts.start();
     cancellations.wake();
     const letGo = renewals.hold(lease, token ?? '');
     try {
@@ -174,6 +178,7 @@ export function createConsumer(setup: ConsumerSetup): Consumer {
       await lease.reports.flush();
       return await (outcome === 'handed back' ? release(job, token) : conclude(lease.ending(outcome), job, token));
     } finally {
+      counts.end(startedAt);
       lease.end();
       letGo();
       if (running.get(lease.id) === lease) running.delete(lease.id);
@@ -205,10 +210,14 @@ export function createConsumer(setup: ConsumerSetup): Consumer {
     slots.release(job);
   });
   worker.on('failed', slots.release);
-  worker.on('drained', slots.drained);
+  worker.on('drained', () => {
+    slots.drained();
+    counts.foundNone();
+  });
   const stopForgetting = forgetOldJobs({ queue, redis, prefix, onError });
   const stopRecovering = recoverLostJobs({ redis, keys, onError });
   const stopLettingIn = letInHeldJobs({ redis, keys, onError });
+  const stopCounting = addSlotCounts({ redis, keys, slots: counts, onError });
 
   const stopping = createStop({
     close: () => worker.close().then(slots.settled),
@@ -234,6 +243,7 @@ export function createConsumer(setup: ConsumerSetup): Consumer {
       stopRecovering();
       stopLettingIn();
       slots.stop();
+      stopCounting();
       return stopping.within(finishMs).finally(renewals.stop);
     },
   };

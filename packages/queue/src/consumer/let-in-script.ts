@@ -11,6 +11,7 @@ import { WAKE_FUNCTION } from '../engine/wake-script.ts';
  * KEYS  1 delayed  2 meta  3 events  4 wait
  * ARGV  1 key prefix of the queue  2 events kept  3 most jobs
  * Returns how many are held back still, or -1 where there were none.
+ * Field  n: its number in line
  * Event  waiting
  */
 export const letIn = defineScript(`${ADMISSION_FUNCTIONS}${GROUP_FUNCTIONS}${WAKE_FUNCTION}
@@ -38,6 +39,7 @@ local function enter(id)
     redis.call('ZADD', base .. 'prioritized', string.format('%.0f', priority * 0x100000000 + redis.call('INCR', base .. 'pc') % 0x100000000), id)
   else
     redis.call('LPUSH', KEYS[4], id)
+    redis.call('HSET', base .. id, 'n', redis.call('INCR', base .. 'numbers'))
   end
   redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[2], '*', 'event', 'waiting', 'jobId', id, 'prev', 'delayed')
 end

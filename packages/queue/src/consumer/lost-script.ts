@@ -43,6 +43,8 @@ local function fail(job, id, reason, ended)
 end
 
 local function wait(id, ended)
+  -- Its number in line says nothing at the front.
+  redis.call('HDEL', base .. id, 'n')
   redis.call('RPUSH', KEYS[2], id)
   local limits = redis.call('HMGET', KEYS[5], 'paused', 'concurrency')
   local full = limits[2] and redis.call('LLEN', KEYS[1]) >= tonumber(limits[2])

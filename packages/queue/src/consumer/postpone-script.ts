@@ -22,6 +22,8 @@ redis.call('DEL', job .. ':lock')
 local ended = endAttempt(job, now, ARGV[6])
 redis.call('HINCRBY', job, 'atm', 1)
 redis.call('HSET', job, 'failedReason', ARGV[6], 'delay', ARGV[5])
+-- It comes back at the end of the line, where its old number says nothing.
+redis.call('HDEL', job, 'n')
 
 -- As the engine scores: due time times 4096, plus a counter that keeps the order of those due at the same time.
 local due = now + pause

@@ -53,6 +53,10 @@ export interface QueueKeys {
   readonly groups: string;
   /** Begins the keys that only the scripts of groups know (`group-script.ts`). */
   readonly groupBase: string;
+  /** What happened in each of the last seconds, and how long the latest runs took. */
+  readonly rates: string;
+  /** The number of the job that entered the line last. */
+  readonly numbers: string;
 }
 
 /** The queue's name as the engine knows it. */
@@ -94,6 +98,8 @@ export function queueKeys(prefix: string, queue: string): QueueKeys {
     grouped: `${base}grouped`,
     groups: `${base}groups`,
     groupBase: `${base}group:`,
+    rates: `${base}rates`,
+    numbers: `${base}numbers`,
   };
 }
 

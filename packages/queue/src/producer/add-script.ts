@@ -145,13 +145,16 @@ if ARGV[10] == '0' and redis.call('LREM', base .. 'wait', 1, id) == 1 then
 end`,
 };
 
-function addScripts(engine: { content: string; keys: number }): AddScript {
-  return { run: addScript(engine, PLAIN), runGrouped: addScript(engine, GROUPED), engineKeys: engine.keys };
+function addScripts(engine: { content: string; keys: number }, plain = PLAIN): AddScript {
+  return { run: addScript(engine, plain), runGrouped: addScript(engine, GROUPED), engineKeys: engine.keys };
 }
+
+/** A place in the plain line is told by its number (rates/line-script.ts). */
+const NUMBER = `redis.call('HSET', base .. id, 'n', redis.call('INCR', base .. 'numbers'))`;
 
 /** One for each line that a job can stand in, by the name that the engine has for its own script. */
 export const ADD_SCRIPTS: Readonly<Record<string, AddScript>> = {
-  addStandardJob: addScripts(addStandardJob),
+  addStandardJob: addScripts(addStandardJob, { ...PLAIN, lineUp: NUMBER }),
   addDelayedJob: addScripts(addDelayedJob),
   addPrioritizedJob: addScripts(addPrioritizedJob),
 };

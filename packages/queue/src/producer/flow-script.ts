@@ -70,6 +70,7 @@ for at = from, #ARGV, 12 do
     else
       lines[queue] = lines[queue] or {}
       table.insert(lines[queue], id)
+      redis.call('HSET', job, 'n', redis.call('INCR', base .. 'numbers'))
     end
     tell(queue, id, labels, 'waiting')
     if admissions[queue] then admissions[queue].hold(id, timestamp, cjson.decode(labels).tenant) end

@@ -21,6 +21,7 @@ import { setLimits } from '../engine/queue-limits.ts';
 import { storedOptions as readOptions, type StoredBackoff, type StoredOptions } from '../engine/record.ts';
 import { NO_WINDOW, takeSnapshot } from '../engine/snapshot.ts';
 import { withRedis } from '../engine/unavailable.ts';
+import { type Arrivals, countArrivals } from '../rates/add-counts.ts';
 import { type Addition, addToLine } from './add.ts';
 import { type Admission, createAdmission, type DrainPerSecond } from './admission.ts';
 import { type CancelOptions, type ControlOutcome, createCancel, notFound } from './cancel.ts';
@@ -121,15 +122,18 @@ export function createProducer(setup: {
   const admission = createAdmission({ drainPerSecond: setup.drainPerSecond, now });
   const intake = createIntake({ redis, prefix, admission });
   const claims = createClaims({ redis, prefix, newId, keptS: keysKeptS });
-  const line = { redis, prefix, queues, admission, intake, claims, newId };
+  const arrivals = countArrivals({ redis, prefix, onError: setup.onError });
+  const line = { redis, prefix, queues, admission, intake, claims, arrivals, newId };
   const cancel = createCancel({ redis, prefix, now });
   const retry = createRetry({ redis, prefix, queues, now });
   return {
     newBatch: () => newId('batch', now()),
-    submitFlow: (tree, labels) =>
-      withRedis(redis, () =>
-        addFlow({ redis, prefix, newId, admission, toStored: memberOptions }, tree, labels, now()),
-      ),
+    async submitFlow(tree, labels) {
+      const setup = { redis, prefix, newId, admission, toStored: memberOptions };
+      const flow = await withRedis(redis, () => addFlow(setup, tree, labels, now()));
+      countFlow(arrivals, tree);
+      return flow;
+    },
     submit: (submission) => withRedis(redis, () => submit(line, submission, now())),
     claimBatch: (use, body) => withRedis(redis, () => claims.batch(use, body, now())),
     cancel,
@@ -139,7 +143,10 @@ export function createProducer(setup: {
     setLimits: (queue, limits) => withRedis(redis, () => setLimits(redis, queueKeys(prefix, queue), limits)),
     pause: (queue) => withRedis(redis, () => setPaused(queues, queue, true)),
     resume: (queue) => withRedis(redis, () => setPaused(queues, queue, false)),
-    close: () => queues.close(),
+    close() {
+      arrivals.close();
+      return queues.close();
+    },
   };
 }
 
@@ -170,7 +177,10 @@ async function submit(line: Line, submission: Submission, now: number): Promise<
     runAt: stored.delay ? new Date(timestamp + stored.delay).toISOString() : undefined,
     input,
   };
-  if (!claim?.replayed && stands === accepted.id) return accepted;
+  if (!claim?.replayed && stands === accepted.id) {
+    line.arrivals.count(queue);
+    return accepted;
+  }
   return asItStands(line, accepted, { stands, replayed: claim?.replayed ?? false });
 }
 
@@ -198,6 +208,7 @@ interface Line {
   admission: Admission;
   intake: Intake;
   claims: Claims;
+  arrivals: Arrivals;
   newId: ReturnType<typeof createIds>;
 }
 
@@ -207,6 +218,11 @@ function claimJob(
   { stored, now }: { stored: JobsOptions; now: number },
 ): Promise<Claim> {
   return claims.job({ key, tenant }, { type, input, options, delayMs: stored.delay ?? 0 }, now);
+}
+
+function countFlow(arrivals: Arrivals, { type, children }: FlowTree): void {
+  arrivals.count(type.queue);
+  for (const child of children) countFlow(arrivals, child);
 }
 
 /** The job that a submit found instead of making one. Where it is gone, what it was accepted with is all that is known. */

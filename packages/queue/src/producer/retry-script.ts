@@ -8,9 +8,10 @@ import { defineScript } from '../engine/script.ts';
  * is more to do than this.
  *
  * KEYS  1 failed  2 completed  3 active  4 wait  5 prioritized  6 counter of priorities  7 events  8 meta  9 marker
- * ARGV  1 key prefix of the queue  2 events kept, then the ids
+ * ARGV  1 key prefix of the queue  2 events kept  3 now in ms, then the ids
  * Returns for each id 1 done, 2 it waits already, 3 it is one of a flow, 0 no such job, -1 a worker runs it,
  *         -2 it completed.
+ * Fields  n: its number in line  ws: since when it waits
  * Event  waiting, with how many attempts the job has now
  */
 export const retryEnded = defineScript(`${HISTORY_FUNCTIONS}${GROUP_FUNCTIONS}
@@ -29,6 +30,7 @@ local function retry(job, id)
   endAttempt(job, known[1] or 0, known[2] or '')
   redis.call('ZREM', KEYS[1], id)
   redis.call('HDEL', job, 'finishedOn', 'processedOn', 'failedReason', 'atm', 'stc', 'defa', 'cancel')
+  redis.call('HSET', job, 'ws', ARGV[3], 'n', redis.call('INCR', base .. 'numbers'))
   local priority = tonumber(known[3]) or 0
   if known[6] then
     groups = groups or groupsOf(base)
@@ -45,7 +47,7 @@ local function retry(job, id)
 end
 
 local answers = {}
-for at = 3, #ARGV do
+for at = 4, #ARGV do
   local job = base .. ARGV[at]
   local answer = found(job, ARGV[at])
   if answer == 1 then retry(job, ARGV[at]) end

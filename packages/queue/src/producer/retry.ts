@@ -72,13 +72,13 @@ async function retryAll(
   ids: readonly string[],
   retryOfFlow: (id: string) => Promise<number>,
 ): Promise<number[]> {
-  const { redis, prefix } = setup;
+  const { redis, prefix, now } = setup;
   const keys = queueKeys(prefix, queue);
   const { failed, completed, active, wait, prioritized, priorities, events, meta, marker } = keys;
   const answers = (await retryEnded(
     redis,
     [failed, completed, active, wait, prioritized, priorities, events, meta, marker],
-    [keys.base, EVENTS_KEPT, ...ids],
+    [keys.base, EVENTS_KEPT, now(), ...ids],
   )) as number[];
   return Promise.all(
     answers.map(async (answer, index) => (answer === OF_FLOW ? retryOfFlow(ids[index] ?? '') : answer)),
@@ -89,6 +89,8 @@ async function retryAll(
 async function retryByEngine({ redis, prefix, queues }: RetrySetup, queue: string, id: string): Promise<boolean> {
   const job = await EngineJob.fromId(queues.get(queue), id);
   await clearCancellation(redis, queueKeys(prefix, queue), id);
+  // The engine gives no number in line, and the old one would put the job before all others.
+  await redis.hdel(queueKeys(prefix, queue).job(id), 'n');
   try {
     await job?.retry('failed', { resetAttemptsMade: true });
     return job !== undefined;

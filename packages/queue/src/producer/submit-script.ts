@@ -26,6 +26,7 @@ import { defineScript, type Script } from '../engine/script.ts';
 function storeScript({ line, isLimited }: { line: Line; isLimited: boolean }): Script {
   const { functions = '', argsEach = ARGS_EACH, fields = '', group = 'nil', priority = '0', each, lineUp } = line;
   const part = isLimited ? limitedPart({ argsEach, group, priority }) : UNLIMITED;
+  const numbers = line.isNumbered ? part.numbers : NO_NUMBERS;
   return defineScript(`${LABEL_FUNCTIONS}${functions}${part.functions}
 local last = 3 + ${argsEach} * tonumber(ARGV[3])
 local claim, labels = KEYS[6], {}
@@ -33,13 +34,13 @@ for at = last + 1, #ARGV - (claim and 1 or 0), 2 do labels[tonumber(ARGV[at])] =
 -- Before all else: what is refused must leave nothing behind.
 local limits = redis.call('HMGET', KEYS[3], 'paused', 'concurrency', 'admission')
 ${part.begin}
-
+${numbers.begin}
 local stored, ids = 0, {}
 for at = 4, last, ${argsEach} do
   local id = ARGV[at]
   local job = ARGV[1] .. id
   if redis.call('EXISTS', job) == 0 and ${part.isTaken} then
-    redis.call('HSET', job, 'name', ARGV[at + 1], 'data', ARGV[at + 2], 'opts', ARGV[at + 3], 'timestamp', ARGV[at + 4], 'delay', 0, 'priority', 0${fields})
+    redis.call('HSET', job, 'name', ARGV[at + 1], 'data', ARGV[at + 2], 'opts', ARGV[at + 3], 'timestamp', ARGV[at + 4], 'delay', 0, 'priority', 0${numbers.field}${fields})
     if labels[at] then
       label(ARGV[1], id, ARGV[at + 4], labels[at])
       redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[2], '*', 'event', ${part.event}, 'jobId', id, 'labels', labels[at])
@@ -67,6 +68,7 @@ interface Line {
   argsEach?: number;
   /** Of the record, beside those of every job. */
   fields?: string;
+  isNumbered?: true;
   /** Lua for the name of a job's group and for its priority. */
   group?: string;
   priority?: string;
@@ -74,10 +76,19 @@ interface Line {
   lineUp: string;
 }
 
+/** Jobs in line have numbers, by which their places are told (rates/places.ts). */
+interface Numbers {
+  begin: string;
+  field: string;
+}
+
+const NO_NUMBERS: Numbers = { begin: '', field: '' };
+
 /** What a script does beside in a queue that limits what it takes, or does not. */
 interface Part {
   functions: string;
   begin: string;
+  numbers: Numbers;
   isTaken: string;
   event: string;
   enter: (each: string) => string;
@@ -87,6 +98,11 @@ interface Part {
 const UNLIMITED: Part = {
   functions: '',
   begin: 'if limits[3] then return -1 end',
+  // Those that are not used leave a gap.
+  numbers: {
+    begin: `local number = redis.call('INCRBY', ARGV[1] .. 'numbers', ARGV[3]) - ARGV[3]`,
+    field: `, 'n', number + stored + 1`,
+  },
   isTaken: `not (claim and redis.call('HSETNX', claim, id, '') == 0)`,
   event: `'waiting'`,
   enter: (each) => each,
@@ -118,6 +134,8 @@ local function isTaken(at, id)
   return true
 end`,
     isTaken: 'isTaken(at, id)',
+    // One by one: many may be refused, and a gap for each of them would be long.
+    numbers: { begin: '', field: `, 'n', redis.call('INCR', ARGV[1] .. 'numbers')` },
     event: `parked[id] and 'delayed' or 'waiting'`,
     enter: (each) => `answer[1] = stored
     if parked[id] then park(ARGV[1], id) else ${each} end`,
@@ -126,6 +144,7 @@ end`,
 }
 
 const PLAIN: Line = {
+  isNumbered: true,
   each: 'ids[#ids + 1] = id',
   lineUp: `
 if #ids > 0 then

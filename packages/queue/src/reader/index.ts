@@ -17,17 +17,19 @@ import type { LabelTarget } from '../engine/labels.ts';
 import { decodeLimits } from '../engine/queue-limits.ts';
 import { NO_WINDOW, takeSnapshot, type WatchedFrom, type WindowedSnapshot, windowAfter } from '../engine/snapshot.ts';
 import { withRedis } from '../engine/unavailable.ts';
+import { createPositions, type Positions } from '../rates/positions.ts';
 import { readBrief } from './brief.ts';
 import { readLabelled } from './labelled.ts';
 import { listJobs } from './list.ts';
 import { listLabelled } from './list-labelled.ts';
 
 export { type Labels, type LabelTarget, targetsOf } from '../engine/labels.ts';
+export type { Position } from '../rates/positions.ts';
 export { toQueueInfo } from './queue-info.ts';
 
 /** Jobs as the world sees them. Nothing here changes anything. All calls fail with `unavailable` while Redis is away. */
 export interface Reader {
-  /** @throws SpillwayError `job_not_found` */
+  /** With its place in line, where it waits. @throws SpillwayError `job_not_found` */
   job(id: string): Promise<Job>;
   /**
    * A job at one position of its queue's event stream, with the log and output that follow `after`; all of them when `after`
@@ -51,6 +53,8 @@ export interface Reader {
   groups(queue: string): Promise<QueueGroups | undefined>;
   /** All limits of a queue, its groups' among them. */
   limits(queue: string): Promise<QueueLimits>;
+  /** Where those of the jobs stand that wait, in line or for their time: a call or more a queue. */
+  positions: Positions;
 }
 
 /** A set of jobs: the first of them, newest first, and how many there are in all. */
@@ -70,11 +74,19 @@ export function createReader({ redis, prefix }: { redis: Redis; prefix: string }
     if (!found) throw unknownJob(id);
     return found;
   };
+  const places = createPositions({ redis, prefix });
+  const positions: Positions = (ids) => withRedis(redis, () => places(ids));
+  const placed = async (job: Job): Promise<Job> => {
+    if (job.state !== 'waiting' && job.state !== 'delayed') return job;
+    const found = (await positions([job.id])).get(job.id);
+    return found ? { ...job, position: found.position } : job;
+  };
   return {
-    job: async (id) => (await read(id, NO_WINDOW)).job,
+    positions,
+    job: async (id) => placed((await read(id, NO_WINDOW)).job),
     async snapshot(id, after) {
       const { job, cursor, log, output } = await read(id, windowAfter(after));
-      return { job, cursor, log, output };
+      return { job: await placed(job), cursor, log, output };
     },
     async log(id, after, most) {
       const { log, cursor, first } = await read(id, { ...NO_WINDOW, log: { from: after, most } });
