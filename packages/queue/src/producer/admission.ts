@@ -40,7 +40,8 @@ export function createAdmission({
     },
     async refuse(queue, reply) {
       const refusal = readRefusal(reply);
-      const drain = await drainPerSecond(queue);
+      // The refusal stands, whatever can be said about its end.
+      const drain = await drainPerSecond(queue).catch(() => undefined);
       return queueFull(queue, refusal, waitersOf(queue).afterS(refusal, drain, now()));
     },
   };
