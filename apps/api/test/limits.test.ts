@@ -45,7 +45,12 @@ test('a full queue answers 429 with the time after which it has room, and each j
   const { url } = spillway;
   await call(url, 'POST', '/v1/queues/demo/pause');
   await put(url, { depth: { max: 3 } });
-  const batch = await call<BatchReply>(url, 'POST', '/v1/batches', times(5, () => ({ type: 'demo.noop' })));
+  const batch = await call<BatchReply>(
+    url,
+    'POST',
+    '/v1/batches',
+    times(5, () => ({ type: 'demo.noop' })),
+  );
   expect(batch).toMatchObject({ status: 202, body: { accepted: 3, refused: 2 } });
   expect(batch.body.jobs[4]).toMatchObject({ error: { code: 'queue_full', retryAfterS: expect.any(Number) } });
   const refused = await submit(url);

@@ -273,7 +273,10 @@ function jobCalls(http: Http): Pick<Client, JobCalls> {
 
 function systemCalls(
   http: Http,
-): Pick<Client, 'types' | 'type' | 'queues' | 'limits' | 'setLimits' | 'pause' | 'resume' | 'retryFailed' | 'workers' | 'scaling'> {
+): Pick<
+  Client,
+  'types' | 'type' | 'queues' | 'limits' | 'setLimits' | 'pause' | 'resume' | 'retryFailed' | 'workers' | 'scaling'
+> {
   const queue = (name: string, action: string) => `/v1/queues/${encodeURIComponent(name)}/${action}`;
   return {
     types: async () => (await http.json<{ types: JobType[] }>('GET', '/v1/types')).types,

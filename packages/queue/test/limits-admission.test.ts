@@ -1,7 +1,7 @@
 import type { JobType } from '@spillway/contracts';
 import { openSandbox, until } from '@spillway/testkit';
-import type { Lease } from '../src/consumer/index.ts';
 import { clearTenants, letInOnce } from '../src/consumer/held-jobs.ts';
+import type { Lease } from '../src/consumer/index.ts';
 import { queueKeys } from '../src/engine/keys.ts';
 import { createProducer } from '../src/producer/index.ts';
 import { COMPLETED, consume, gate, openQueue, TYPE } from './fixture.ts';

@@ -21,7 +21,10 @@ export const spike = {
     const jobs = quick ? 10_000 : 100_000;
     return [
       scenario('spike', jobs, { title: `one job per request, ${CONNECTIONS} connections` }),
-      scenario('spike-bulk', jobs, { title: `${BULK.jobs} jobs per request, ${BULK.connections} connections`, isBulk: true }),
+      scenario('spike-bulk', jobs, {
+        title: `${BULK.jobs} jobs per request, ${BULK.connections} connections`,
+        isBulk: true,
+      }),
     ];
   },
 };
@@ -59,7 +62,9 @@ async function measure({ stage, redis, system }, { jobs, depth, isBulk }) {
   const empty = await dataBytes(redis);
   const memory = watchMemory(redis);
   const request = isBulk ? system.submitBulk('noop', BULK.jobs) : system.submit('noop');
-  const plan = isBulk ? { connections: BULK.connections, amount: jobs / BULK.jobs } : { connections: CONNECTIONS, amount: jobs };
+  const plan = isBulk
+    ? { connections: BULK.connections, amount: jobs / BULK.jobs }
+    : { connections: CONNECTIONS, amount: jobs };
   const burst = await whileLooking(system.looks(id), () => load.run({ ...request, ...plan }));
   const waiting = await system.queue.waiting();
   return {
@@ -119,7 +124,8 @@ async function room(system) {
     await reply.arrayBuffer();
     const took = (performance.now() - startedAt) / 1000;
     if (reply.ok) return { told, took };
-    if (took * 1000 > ROOM_TIMEOUT_MS) throw new Error(`Expected room within ${ROOM_TIMEOUT_MS} ms, but there was none.`);
+    if (took * 1000 > ROOM_TIMEOUT_MS)
+      throw new Error(`Expected room within ${ROOM_TIMEOUT_MS} ms, but there was none.`);
     await sleep(LOOK_MS);
   }
 }
