@@ -41,6 +41,7 @@ export function holdGroupSlots(setup: { redis: Redis; keys: QueueKeys; onError: 
   const released: string[] = [];
   let sending: Promise<void> | undefined;
   let opening: NodeJS.Timeout | undefined;
+  let isWanted = false;
   let sweeping = false;
   let stopped = false;
   /** Whether a job of a group has been taken since the last look: only then is it worth asking for more. */
@@ -49,13 +50,16 @@ export function holdGroupSlots(setup: { redis: Redis; keys: QueueKeys; onError: 
   /** Those that end while one call is under way share the next. */
   async function send(): Promise<void> {
     do {
+      isWanted = false;
       const ids = released.splice(0, RELEASE_MAX);
       await releaseSlots(redis, keys, ids).then(pumpAt, report);
-    } while (released.length > 0);
+    } while (isWanted || released.length > 0);
     sending = undefined;
   }
 
   function pump(): void {
+    // What a call that is under way has moved may have been taken already.
+    isWanted = true;
     sending ??= new Promise<void>(setImmediate).then(send);
   }
 
