@@ -4,6 +4,7 @@ import { FlowProducer } from 'bullmq';
 import type { ChildEnd, ConsumerSetup, Lease, Outcome } from '../src/consumer/index.ts';
 import { engineName, queueKeys } from '../src/engine/keys.ts';
 import type { FlowTree } from '../src/producer/flow.ts';
+import { createAdmission } from '../src/producer/admission.ts';
 import { addFlow } from '../src/producer/flow.ts';
 import { COMPLETED, consume, gate, openFeed, openQueue, TYPE } from './fixture.ts';
 
@@ -283,7 +284,8 @@ test('a flow that is sent twice, because its answer was lost, is stored once', a
   const { redis, prefix } = flows;
   let n = 0;
   const newId = (queue: string) => `${queue}.01M8000000000000000000000${n++ % 3}`;
-  const setup = { redis, prefix, newId, toStored: () => ({ batch: 'b' }) };
+  const admission = createAdmission({ now: Date.now });
+  const setup = { redis, prefix, newId, admission, toStored: () => ({ batch: 'b' }) };
   const tree = node('root', [node('a'), node('b')]);
   const first = await addFlow(setup, tree, { batch: 'b' }, 1);
   await flows.producer.cancel(first.children![0]!.id, 'ann');

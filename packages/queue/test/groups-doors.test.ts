@@ -16,7 +16,7 @@ test.each([
   ['a job that was delayed', { delay: 1 }, {}, false],
   ['one that was kept back by its key', { deduplication: { id: 'k' } }, {}, false],
   ['a member of a flow', { ungranted: true }, {}, false],
-])('whether a job came through its group’s line: %s', (_name, opts, attempts, expected) => {
+])('whether a job came through its group’s line: %s', (_name, opts: object, attempts, expected) => {
   expect(wasLetGo({ opts, attemptsStarted: 1, attemptsMade: 0, ...attempts })).toBe(expected);
 });
 
