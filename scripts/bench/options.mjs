@@ -1,7 +1,7 @@
 // The command line of `npm run bench`.
 import { Problem } from '../say.mjs';
 
-export const NAMES = ['submit', 'drain', 'latency', 'live', 'memory', 'start', 'batch'];
+export const NAMES = ['submit', 'drain', 'latency', 'live', 'memory', 'start', 'batch', 'spike', 'fair', 'estimate'];
 
 export const USAGE = `npm run bench -- [name...] [options]
 
@@ -13,6 +13,9 @@ export const USAGE = `npm run bench -- [name...] [options]
   memory    bytes in Redis per waiting and per completed job
   start     start-up time, idle CPU and memory of the processes
   batch     10,000 jobs as a stream of lines, beside chunks of 100 and single submits
+  spike     a burst of submits: other calls meanwhile, memory, and what a depth limit makes of it
+  fair      how long the jobs of nine customers wait behind the flood of a tenth, and what groups cost
+  estimate  how well a waiting job is told when it starts
   (all of them without a name)
 
   --quick         a short run that shows that everything works; its figures mean little

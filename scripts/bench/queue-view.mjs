@@ -4,8 +4,11 @@
 export function queueView(redis, key) {
   const completed = `${key}:completed`;
   return {
-    waiting: () => redis.client.llen(`${key}:wait`),
+    /** In the main line, and in the lines of groups where a system has them. */
+    waiting: async () => (await redis.client.llen(`${key}:wait`)) + (await redis.client.zcard(`${key}:grouped`)),
     completed: () => redis.client.zcard(completed),
+    /** Ids of all completed jobs. */
+    ended: () => redis.client.zrange(completed, 0, -1),
 
     /** Number of completed jobs and the time between the first and the last end, by the workers' own stamps. */
     async run() {

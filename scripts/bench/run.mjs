@@ -3,9 +3,12 @@ import { appendFileSync, writeFileSync } from 'node:fs';
 import { findRedisProgram } from '../redis/find-program.mjs';
 import { batch } from './benches/batch.mjs';
 import { drain } from './benches/drain.mjs';
+import { estimate } from './benches/estimate.mjs';
+import { fair } from './benches/fair.mjs';
 import { latency } from './benches/latency.mjs';
 import { live } from './benches/live.mjs';
 import { memory } from './benches/memory.mjs';
+import { spike } from './benches/spike.mjs';
 import { start } from './benches/start.mjs';
 import { submit } from './benches/submit.mjs';
 import { describeMachine, machineLine } from './machine.mjs';
@@ -14,7 +17,7 @@ import { measureRounds } from './rounds.mjs';
 import { summarize } from './summary.mjs';
 import { textTable } from './table.mjs';
 
-const BENCHES = [submit, drain, latency, live, memory, start, batch];
+const BENCHES = [submit, drain, latency, live, memory, start, batch, spike, fair, estimate];
 const ROUNDS = { quick: 1, full: 5 };
 /** Jobs that one worker process runs at a time, the same in every system. */
 const CONCURRENCY = 50;

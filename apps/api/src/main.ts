@@ -3,6 +3,7 @@ import { openFileStore } from '@spillway/files';
 import { checkServer, closeRedis, connectRedis, redisCheck } from '@spillway/queue/connection';
 import { createFeed } from '@spillway/queue/feed';
 import { createProducer } from '@spillway/queue/producer';
+import { createRates } from '@spillway/queue/rates';
 import { createReader } from '@spillway/queue/reader';
 import { createRegistry } from '@spillway/queue/registry';
 import { openTokenRecords } from '@spillway/queue/tokens';
@@ -19,6 +20,7 @@ import {
 import { buildApp } from './app.ts';
 import { createCatalogue } from './catalogue.ts';
 import { createMetrics } from './metrics.ts';
+import { createScaling } from './scaling.ts';
 import { createEndListener, createWaitForEnd } from './wait-for-end.ts';
 
 /** A service that serves starts without Redis, and says so in `/readyz`; what it finds later it warns of. */
@@ -35,12 +37,20 @@ async function start({ config, logger }: ServiceSetup): Promise<RunningService> 
   const redis = connectRedis(config.redisUrl, 'command', 'api', onError);
   const reads = connectRedis(config.redisUrl, 'feed', 'api', onError);
   const { prefix } = config;
-  const producer = createProducer({ redis, prefix, onError, keysKeptS: config.idempotencyTtlS });
+  const rates = createRates({ redis, prefix });
+  const producer = createProducer({
+    redis,
+    prefix,
+    onError,
+    keysKeptS: config.idempotencyTtlS,
+    drainPerSecond: rates.drainPerSecond,
+  });
   const reader = createReader({ redis, prefix });
   const registry = createRegistry({ redis, prefix });
   const listener = createEndListener();
   const feed = createFeed({ reads, commands: redis, prefix, listener, onError });
   const catalogue = createCatalogue(registry, (err) => logger.error({ err }, 'a job type is left out'));
+  const scaling = createScaling({ rates, catalogue }, config);
   const tokenRecords = openTokenRecords({ redis, prefix, secrets: config.tokenSecret, onError });
   const { secrets, isRevoked } = tokenRecords;
   const tokens = createTokens({ issuer: prefix, keys, secrets, isRevoked });
@@ -59,7 +69,8 @@ async function start({ config, logger }: ServiceSetup): Promise<RunningService> 
       files,
       tokens,
       tokenRecords,
-      metrics: createMetrics({ queues: catalogue.queues, reader, workers: registry }),
+      metrics: createMetrics({ queues: catalogue.queues, reader, workers: registry, scaling }),
+      scaling,
       waitForEnd: createWaitForEnd(feed, listener, reader),
       readiness: () => checkReadiness({ redis: redisCheck(redis) }),
     },

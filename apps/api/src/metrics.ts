@@ -1,7 +1,8 @@
-import type { JobType } from '@spillway/contracts';
+import type { JobType, QueueScaling } from '@spillway/contracts';
 import type { Reader } from '@spillway/queue/reader';
 import type { Registry as WorkerRegistry } from '@spillway/queue/registry';
 import { Counter, createRegistry, Gauge, Histogram, type Registry } from '@spillway/runtime';
+import type { ReadScaling } from './scaling.ts';
 
 export interface Metrics {
   registry: Registry;
@@ -13,10 +14,11 @@ export interface QueueSource {
   queues: () => Promise<string[]>;
   reader: Reader;
   workers: WorkerRegistry;
+  scaling: ReadScaling;
 }
 
 /** Jobs in each state and workers alive are read when somebody asks, so they cost nothing in between. */
-export function createMetrics({ queues, reader, workers }: QueueSource): Metrics {
+export function createMetrics({ queues, reader, workers, scaling }: QueueSource): Metrics {
   const registry = createRegistry('api');
   const registers = [registry];
   new Gauge({
@@ -39,6 +41,7 @@ export function createMetrics({ queues, reader, workers }: QueueSource): Metrics
       this.set((await workers.workers()).length);
     },
   });
+  showScaling(scaling, registers);
   return {
     registry,
     requests: new Histogram({
@@ -50,6 +53,53 @@ export function createMetrics({ queues, reader, workers }: QueueSource): Metrics
     }),
     countSubmit: createSubmitCount(registers),
   };
+}
+
+/** Of each queue, by the end of the name of its gauge. */
+const SCALING: Record<string, { help: string; of: (queue: QueueScaling) => number }> = {
+  backlog: { help: 'Jobs that may start at once.', of: ({ backlog }) => backlog },
+  oldest_wait_seconds: {
+    help: 'How long the next job to start has waited.',
+    of: ({ oldestWaitMs }) => oldestWaitMs / 1000,
+  },
+  arrivals_per_second: {
+    help: 'Jobs that came in the last ten seconds.',
+    of: ({ arrivalsPerSecond }) => arrivalsPerSecond,
+  },
+  service_per_second: {
+    help: 'Jobs that ended in the last ten seconds.',
+    of: ({ servicePerSecond }) => servicePerSecond,
+  },
+  utilisation: { help: 'How much of the slots had a job, 0 to 1.', of: ({ utilisation }) => utilisation },
+  slots: { help: 'Jobs that the workers of the queue run at once.', of: ({ slots }) => slots },
+  workers: { help: 'Workers alive that serve the queue.', of: ({ workers }) => workers },
+  advised_workers: {
+    help: 'Workers that the queue needs for SPILLWAY_TARGET_WAIT_MS.',
+    of: ({ advisedWorkers }) => advisedWorkers,
+  },
+};
+
+/** All gauges of one scrape show the same look at the queues. */
+function showScaling(scaling: ReadScaling, registers: Registry[]): void {
+  let look: ReturnType<ReadScaling> | undefined;
+  const once = () => {
+    look ??= scaling().finally(() => {
+      look = undefined;
+    });
+    return look;
+  };
+  for (const [name, { help, of }] of Object.entries(SCALING)) {
+    new Gauge({
+      name: `spillway_queue_${name}`,
+      help,
+      labelNames: ['queue'],
+      registers,
+      async collect() {
+        this.reset();
+        for (const queue of (await once()).queues) this.set({ queue: queue.name }, of(queue));
+      },
+    });
+  }
 }
 
 /** Finding a series by its labels costs more than adding to it, so each type keeps its own. */

@@ -6,6 +6,7 @@ import type { TokenRecords } from '@spillway/queue/tokens';
 import type { Readiness, Tokens } from '@spillway/runtime';
 import type { Catalogue } from './catalogue.ts';
 import type { Metrics } from './metrics.ts';
+import type { ReadScaling } from './scaling.ts';
 import type { WaitForEnd } from './wait-for-end.ts';
 
 /** What routes work with. */
@@ -18,6 +19,7 @@ export interface Services {
   tokens: Tokens;
   tokenRecords: TokenRecords;
   metrics: Metrics;
+  scaling: ReadScaling;
   waitForEnd: WaitForEnd;
   readiness: () => Promise<Readiness>;
 }

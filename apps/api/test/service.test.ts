@@ -145,6 +145,7 @@ test('the contract is OpenAPI 3.1 and names every route, and the reference page 
     '/v1/queues/{name}/pause',
     '/v1/queues/{name}/resume',
     '/v1/queues/{name}/retry-failed',
+    '/v1/scaling',
     '/v1/tickets',
     '/v1/tokens',
     '/v1/tokens/{id}',

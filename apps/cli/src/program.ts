@@ -71,6 +71,7 @@ function addJobCommands(program: Command, run: Run): void {
     .option('-w, --watch', 'watch the job to its end; prints its result')
     .option('--tag <tag>', 'label to find the job by; may be repeated', each(String))
     .option('--delay-ms <n>', 'start after this time', wholeNumber)
+    .option('--run-at <time>', 'start at this time, e.g. 2026-12-24T18:00:00Z')
     .option('--priority <n>', '0 runs first, larger numbers later', wholeNumber)
     .option('--attempts <n>', 'how often to try in all', wholeNumber)
     .option('--timeout-ms <n>', 'an attempt that runs longer fails', wholeNumber)

@@ -1,4 +1,4 @@
-import { fractionOf, type Job, type WatchedJob } from '@spillway/client';
+import { fractionOf, type Job, placeText, type WatchedJob } from '@spillway/client';
 import { isFinal } from '@spillway/contracts';
 import cliProgress from 'cli-progress';
 import { type Change, changesBetween } from './changes.ts';
@@ -43,8 +43,7 @@ function lineView(session: Session): ProgressView {
   return {
     show(job) {
       for (const change of changesBetween(before, job)) {
-        // How the job ended is told once, by the command itself.
-        if (change.kind === 'state' && isFinal(change.state)) continue;
+        if (!isWorthALine(change, before)) continue;
         if (change.kind === 'progress') {
           if (change.fraction < 1 && Math.abs(change.fraction - told) < LINE_STEP) continue;
           told = change.fraction;
@@ -56,6 +55,13 @@ function lineView(session: Session): ProgressView {
     note: session.note,
     stop: () => {},
   };
+}
+
+function isWorthALine(change: Change, before: WatchedJob | undefined): boolean {
+  // How the job ended is told once, by the command itself.
+  if (change.kind === 'state') return !isFinal(change.state);
+  // The first place, and what holds it up: each step of a long line would fill the file.
+  return change.kind !== 'position' || change.reason !== before?.job.position?.reason;
 }
 
 function barView({ terminal }: Session): ProgressView {
@@ -102,7 +108,8 @@ export function drawBar(job: Job | undefined, width: number, paint: Paint): stri
   const retried = job.attempt > 1 ? ` (attempt ${job.attempt} of ${job.attempts})` : '';
   const words = `${job.state}${retried}`;
   const room = width - BAR_WIDTH - percent.length - words.length - 6;
-  const message = room > 1 ? oneLine(job.progress?.message ?? '', room) : '';
+  const place = job.position && placeText(job.position, Date.now());
+  const message = room > 1 ? oneLine(place ?? job.progress?.message ?? '', room) : '';
   return `${bar} ${percent}  ${paintState(paint, job.state)}${paint('dim', retried)}  ${message}`;
 }
 
@@ -116,6 +123,8 @@ function describe(change: Change, paint: Paint): string {
   switch (change.kind) {
     case 'state':
       return change.attempt > 1 ? `${change.state} (attempt ${change.attempt})` : change.state;
+    case 'position':
+      return placeText(change, Date.parse(change.at));
     case 'progress':
       return `${Math.floor(change.fraction * 100)}% ${printable(change.message ?? '')}`.trimEnd();
     case 'log':

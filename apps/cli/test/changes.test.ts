@@ -36,6 +36,18 @@ test('a later look tells what is new', () => {
   expect(changesBetween(before, ended())).toEqual([{ kind: 'log', job: 'demo.1', n: 1, line: 'b' }]);
 });
 
+test('a place in line is told whenever it was looked at anew', () => {
+  const placed = (ahead: number, at: string): WatchedJob => ({
+    ...WAITING,
+    job: { ...WAITING.job, position: { ahead, reason: 'workers_busy', at } },
+  });
+  const place = { kind: 'position', job: 'demo.1', ahead: 3, reason: 'workers_busy', at: '2026-01-02T03:04:05.000Z' };
+  const at = place.at;
+  expect(changesBetween(WAITING, placed(3, at))).toEqual([place]);
+  expect(changesBetween(placed(3, at), placed(3, at))).toEqual([]);
+  expect(changesBetween(placed(4, '2026-01-02T03:04:01.000Z'), placed(3, at))).toEqual([place]);
+});
+
 test('nothing new is nothing to tell', () => {
   expect(changesBetween(WAITING, WAITING)).toEqual([]);
 });

@@ -16,6 +16,7 @@ import {
   type ServiceSetup,
 } from '@spillway/runtime';
 import { createMetrics } from './metrics.ts';
+import { watchPositions } from './positions.ts';
 import { createRelay } from './relay.ts';
 import { createServer } from './server.ts';
 import { createSlowReaders } from './slow-readers.ts';
@@ -43,7 +44,13 @@ async function start({ config, logger }: ServiceSetup): Promise<RunningService> 
   const metrics = createMetrics();
   const slowReaders = createSlowReaders(metrics);
   const relay = createRelay({ slowReaders, metrics });
-  const feed = createFeed({ reads, commands: redis, prefix, listener: relay, onError });
+  const reader = queueSnapshots(createReader({ redis, prefix }), metrics);
+  const positions = watchPositions({
+    relay,
+    reader,
+    onError: (err) => logger.warn({ err }, 'places in line are unknown'),
+  });
+  const feed = createFeed({ reads, commands: redis, prefix, listener: positions, onError });
 
   const server = createServer({
     keys,
@@ -52,7 +59,7 @@ async function start({ config, logger }: ServiceSetup): Promise<RunningService> 
     config,
     relay,
     feed,
-    reader: queueSnapshots(createReader({ redis, prefix }), metrics),
+    reader: positions.observe(reader),
     registry: createWorkerRegistry({ redis, prefix }),
     cancel: createCancel({ redis, prefix }),
     slowReaders,
@@ -70,6 +77,7 @@ async function start({ config, logger }: ServiceSetup): Promise<RunningService> 
     url,
     async stop() {
       await server.close();
+      positions.close();
       tokenRecords.close();
       await feed.close();
       await closeRedis(redis);

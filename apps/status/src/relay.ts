@@ -19,6 +19,8 @@ export interface RoomListener {
 export interface Relay extends FeedListener {
   /** Where to send; to be called once, before the feed follows anything. */
   to(namespace: LiveNamespace): void;
+  /** Whether anybody here watches the job. */
+  isHeard(job: string): boolean;
   /** Hears a room from now on, until the release is called. */
   subscribe(room: string, listener: RoomListener): () => void;
 }
@@ -60,6 +62,11 @@ class RoomRelay implements Relay {
       listeners.delete(listener);
       if (listeners.size === 0 && this.#listeners.get(room) === listeners) this.#listeners.delete(room);
     };
+  }
+
+  isHeard(job: string): boolean {
+    const room = jobRoom(job);
+    return this.#listeners.has(room) || (this.#namespace?.adapter.rooms.has(room) ?? false);
   }
 
   onEvents(events: JobEvent[]): void {
@@ -128,9 +135,11 @@ function isEnd(event: JobEvent): boolean {
   return event.kind === 'removed' || (event.kind === 'state' && isFinal(event.state));
 }
 
-/** Of two progress values in a row only the later one counts. Lines, chunks and states are never dropped. Pure. */
+/** Of two progress values in a row, or two places in line, only the later one counts. Lines, chunks and states are never dropped. Pure. */
 function replaces(earlier: JobEvent | undefined, later: JobEvent): boolean {
-  return earlier?.job === later.job && isProgressOnly(earlier) && isProgressOnly(later);
+  if (earlier?.job !== later.job) return false;
+  if (earlier.kind === 'position' && later.kind === 'position') return true;
+  return isProgressOnly(earlier) && isProgressOnly(later);
 }
 
 function isProgressOnly(event: JobEvent): boolean {

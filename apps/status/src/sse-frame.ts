@@ -18,7 +18,9 @@ export function stepFrame(job: string, from: Cursor, events: readonly JobEvent[]
   const step: FrameStep = { cursor: from, fresh: [], hole: false, removed: false };
   for (const event of events) {
     const cursor = advanceCursor(step.cursor, event);
-    if (event.job !== job || cursor === step.cursor) continue;
+    // A place in line moves no cursor; whether it is late the fold sees.
+    const isOld = cursor === step.cursor && event.kind !== 'position';
+    if (event.job !== job || isOld) continue;
     if (leavesHole({ job: { id: job }, cursor: step.cursor }, event)) return { ...step, hole: true };
     step.cursor = cursor;
     if (event.kind === 'removed') return { ...step, removed: true };

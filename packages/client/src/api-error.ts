@@ -10,8 +10,10 @@ export class ApiError extends Error {
   /** What is wrong with the request, place by place; empty where the server names no place. */
   readonly errors: readonly FieldProblem[];
   readonly problem: Problem;
+  /** When the server says that it is worth trying again; absent where it says nothing. */
+  readonly retryAfterMs: number | undefined;
 
-  constructor(problem: Problem) {
+  constructor(problem: Problem, retryAfterMs?: number) {
     super(problem.detail || problem.title);
     this.name = 'ApiError';
     this.code = problem.code;
@@ -19,6 +21,7 @@ export class ApiError extends Error {
     this.retryable = problem.retryable;
     this.errors = problem.errors ?? [];
     this.problem = problem;
+    this.retryAfterMs = retryAfterMs;
   }
 }
 

@@ -12,8 +12,11 @@ import {
   type LogPage,
   type OutputPage,
   type QueueInfo,
+  type QueueLimits,
+  type QueueLimitsRequest,
   type RetryFailedReply,
   type RetryFailedRequest,
+  type ScalingReply,
   type SetTarget,
   type SubmitReply,
   type WorkerInfo,
@@ -90,7 +93,10 @@ export interface CommandOptions {
 
 /** Every method rejects with ApiError where the server refuses and with UnreachableError where nobody answers. */
 export interface Client {
-  /** Tried again for some seconds where nobody answers, or the server says 503; it makes one job however often that is. */
+  /**
+   * Tried again for some seconds where nobody answers, or the server says 503, and after the time that a full queue tells,
+   * where that is at most 10 s; it makes one job however often that is.
+   */
   submit(type: string, input?: unknown, options?: SubmitOptions): Promise<SubmitReply>;
   /**
    * Submits a tree of jobs, all or none: children run first, and their parents get their results. `watchAll` follows them
@@ -128,9 +134,14 @@ export interface Client {
   /** `done` is false where the queue was paused already. */
   pause(queue: string): Promise<QueueControlReply>;
   resume(queue: string): Promise<QueueControlReply>;
+  limits(queue: string): Promise<QueueLimits>;
+  /** Replaces all limits of the queue: what is null or absent has none afterwards. */
+  setLimits(queue: string, limits: QueueLimitsRequest): Promise<QueueLimits>;
   /** Runs failed jobs of a queue again, a part of them in each call: while `more` is true, ask again with the `cursor`. */
   retryFailed(queue: string, filter?: RetryFailedRequest): Promise<RetryFailedReply>;
   workers(): Promise<WorkerInfo[]>;
+  /** What each queue was measured to do, and how many workers it needs so that its jobs start within `targetWaitMs`. */
+  scaling(query?: { targetWaitMs?: number }): Promise<ScalingReply>;
   /** Stores a file; `ref` of the answer is what an input takes. A `File` brings its name. */
   upload(file: Blob, options?: { name?: string; signal?: AbortSignal }): Promise<FileInfo>;
   /** Fetches what a `url` in an output or result names. Refuses addresses of other servers: the key is not theirs. */
@@ -265,17 +276,23 @@ function jobCalls(http: Http): Pick<Client, JobCalls> {
 
 function systemCalls(
   http: Http,
-): Pick<Client, 'types' | 'type' | 'queues' | 'pause' | 'resume' | 'retryFailed' | 'workers'> {
+): Pick<
+  Client,
+  'types' | 'type' | 'queues' | 'limits' | 'setLimits' | 'pause' | 'resume' | 'retryFailed' | 'workers' | 'scaling'
+> {
   const queue = (name: string, action: string) => `/v1/queues/${encodeURIComponent(name)}/${action}`;
   return {
     types: async () => (await http.json<{ types: JobType[] }>('GET', '/v1/types')).types,
     type: (name) => http.json<JobType>('GET', `/v1/types/${encodeURIComponent(name)}`),
     queues: async () => (await http.json<{ queues: QueueInfo[] }>('GET', '/v1/queues')).queues,
+    limits: (name) => http.json<QueueLimits>('GET', queue(name, 'limits')),
+    setLimits: (name, limits) => http.json<QueueLimits>('PUT', queue(name, 'limits'), { body: limits }),
     pause: (name) => http.json<QueueControlReply>('POST', queue(name, 'pause')),
     resume: (name) => http.json<QueueControlReply>('POST', queue(name, 'resume')),
     retryFailed: (name, filter = {}) =>
       http.json<RetryFailedReply>('POST', queue(name, 'retry-failed'), { body: filter }),
     workers: async () => (await http.json<{ workers: WorkerInfo[] }>('GET', '/v1/workers')).workers,
+    scaling: (query = {}) => http.json('GET', '/v1/scaling', { query }),
   };
 }
 

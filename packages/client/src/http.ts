@@ -37,7 +37,8 @@ export interface Http {
 export function createHttp(options: HttpOptions): Http {
   async function send(method: string, path: string, call: Call = {}): Promise<Response> {
     const response = await exchange(options, method, path, call);
-    if (!response.ok && response.status !== 304) throw new ApiError(await readProblem(response));
+    if (!response.ok && response.status !== 304)
+      throw new ApiError(await readProblem(response), retryAfterMs(response));
     return response;
   }
   return {
@@ -110,6 +111,12 @@ function isRaw(body: unknown): body is FormData | Blob {
 function reasonOf(error: unknown): string {
   const { message, cause } = error as { message?: string; cause?: { message?: string; code?: string } };
   return cause?.message || cause?.code || message || String(error);
+}
+
+/** Seconds, as Spillway sends it; the header may also be a date, which is left to whoever wants it. */
+function retryAfterMs({ headers }: Response): number | undefined {
+  const text = headers.get('retry-after');
+  return text !== null && /^\d{1,6}$/.test(text) ? Number(text) * 1000 : undefined;
 }
 
 /** The problem document of a refusal; one is made up where a proxy in between answered in its own way. */

@@ -15,8 +15,11 @@ export type {
   JobType,
   LogLine,
   OutputChunk,
+  PlaceInLine,
   Progress,
   QueueInfo,
+  QueueScaling,
+  ScalingReply,
   SetTarget,
   WatchedJob,
   WorkerInfo,
@@ -35,5 +38,6 @@ export { fractionOf } from './fraction.ts';
 export type { JobWatch } from './job-watch.ts';
 export type { StorageLike } from './kept-jobs.ts';
 export type { ConnectionState, LiveConnection } from './live.ts';
+export { placeText } from './place.ts';
 export type { JobsById, SetWatch } from './set-watch.ts';
 export type { Via } from './transport.ts';

@@ -71,6 +71,18 @@ test('a submit is tried again under one key until it is answered; another submit
   expect(keys).toEqual([first, first, first, expect.not.stringMatching(String(first)), 'mine']);
 });
 
+test('a submit that finds the queue full is tried again after the time that was told, unless that is long', async () => {
+  const askedAt: number[] = [];
+  const told = ['1', '60'];
+  await using api = await serve((_request, response) => {
+    askedAt.push(Date.now());
+    response.setHeader('retry-after', told[askedAt.length - 1] ?? '');
+    json(response, { code: 'queue_full', status: 429, retryable: true }, 429);
+  });
+  await expect(api.client.submit('demo.noop')).rejects.toMatchObject({ code: 'queue_full', retryAfterMs: 60_000 });
+  expect(askedAt).toHaveLength(2);
+});
+
 test('a submit that is refused is not tried again, and an abort ends the pause before the next try', async () => {
   let asked = 0;
   await using api = await serve((_request, response) => {

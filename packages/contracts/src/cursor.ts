@@ -27,7 +27,8 @@ export function parseCursor(text: string): Cursor | undefined {
  * numbers are missing in between is `leavesHole`'s to say. Pure.
  */
 export function advanceCursor(cursor: Cursor, event: JobEvent): Cursor {
-  if (comparePositions(event.pos, cursor.pos) <= 0) return cursor;
+  // A place in line is no entry of the stream: events before it may still be on their way.
+  if (event.kind === 'position' || comparePositions(event.pos, cursor.pos) <= 0) return cursor;
   if (event.kind !== 'report') return { ...cursor, pos: event.pos };
   return {
     ...cursor,

@@ -34,6 +34,7 @@ export const ERRORS = {
   },
   rate_limited: { status: 429, retryable: true, title: 'Too many messages in a short time' },
   too_many_connections: { status: 429, retryable: true, title: 'The caller has too many live connections' },
+  queue_full: { status: 429, retryable: true, title: 'The queue takes no more jobs at the moment' },
   internal: { status: 500, retryable: true, title: 'Something went wrong inside Spillway' },
   unavailable: { status: 503, retryable: true, title: 'Spillway cannot reach what it needs; try again soon' },
   handler_failed: { status: 500, retryable: true, title: "The job's handler threw an error" },
@@ -48,6 +49,7 @@ export const ERRORS = {
   handler_crashed: { status: 500, retryable: true, title: 'The thread or process that ran the handler died' },
   child_failed: { status: 500, retryable: false, title: 'A job that this one needs did not complete' },
   lost_worker: { status: 500, retryable: true, title: 'Workers that ran the job died too often' },
+  shed: { status: 429, retryable: true, title: 'The job was dropped for one of a higher priority' },
   cancelled: { status: 409, retryable: false, title: 'The job was cancelled' },
 } as const satisfies Record<string, { status: number; retryable: boolean; title: string }>;
 
@@ -57,12 +59,19 @@ export type ErrorCode = keyof typeof ERRORS;
 export class SpillwayError extends Error {
   readonly code: ErrorCode;
   readonly errors: FieldProblem[] | undefined;
+  /** After how many seconds it is worth trying again. */
+  readonly retryAfterS: number | undefined;
 
-  constructor(code: ErrorCode, detail: string, options: { errors?: FieldProblem[]; cause?: unknown } = {}) {
+  constructor(
+    code: ErrorCode,
+    detail: string,
+    options: { errors?: FieldProblem[]; retryAfterS?: number; cause?: unknown } = {},
+  ) {
     super(detail, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = 'SpillwayError';
     this.code = code;
     this.errors = options.errors;
+    this.retryAfterS = options.retryAfterS;
   }
 }
 

@@ -2,6 +2,7 @@ import type { Batch } from './batch.ts';
 import type { Cancellation } from './cancellation.ts';
 import type { QueueInfo, WorkerInfo } from './http.ts';
 import type { AttemptRecord, Cursor, Job, JobError, LogLine, OutputChunk, Progress, Snapshot } from './job.ts';
+import type { PlaceInLine } from './place-in-line.ts';
 import type { JobState } from './state.ts';
 
 /**
@@ -35,6 +36,11 @@ export type JobChange =
       attempts?: number;
     }
   | { kind: 'report'; progress?: Progress; log?: LogLine[]; output?: OutputChunk[] }
+  /**
+   * Where a job stands that waits: read off the queue and no entry of its stream, so it moves no cursor. `pos` is where the
+   * stream stood; one that is late, and older than what the job has become, changes nothing.
+   */
+  | { kind: 'position'; position: PlaceInLine }
   | { kind: 'removed' }
   /** A member of a watched set, before the first event about it; told in sets only. */
   | { kind: 'joined'; snapshot: Snapshot };

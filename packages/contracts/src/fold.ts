@@ -17,7 +17,9 @@ export interface WatchedJob extends Snapshot {
  * Returns the same object when nothing changed. Pure.
  */
 export function applyEvent(held: WatchedJob, event: JobEvent): WatchedJob {
-  if (event.job !== held.job.id || comparePositions(event.pos, held.cursor.pos) <= 0) return held;
+  if (event.job !== held.job.id) return held;
+  if (event.kind === 'position') return isNewerPlace(held, event) ? moveInLine(held, event) : held;
+  if (comparePositions(event.pos, held.cursor.pos) <= 0) return held;
   const cursor = advanceCursor(held.cursor, event);
   switch (event.kind) {
     case 'state':
@@ -38,6 +40,19 @@ export function applyEvent(held: WatchedJob, event: JobEvent): WatchedJob {
     case 'joined':
       return applySnapshot(held, event.snapshot);
   }
+}
+
+/** A place is true of the state that it was read in: of a job that has moved since, and as an older one, it says nothing. */
+function isNewerPlace(
+  { job, cursor, removed }: WatchedJob,
+  { pos, position }: JobEvent & { kind: 'position' },
+): boolean {
+  if (job.state !== 'waiting' || removed || comparePositions(pos, cursor.pos) < 0) return false;
+  return Date.parse(position.at) > Date.parse(job.position?.at ?? new Date(0).toISOString());
+}
+
+function moveInLine(held: WatchedJob, { position }: JobEvent & { kind: 'position' }): WatchedJob {
+  return { ...held, job: { ...held.job, position } };
 }
 
 /**
@@ -93,8 +108,16 @@ function applyState(held: Job, event: JobEvent & { kind: 'state' }): Job {
   if (event.state === 'active' && event.cancel) return { ...held, cancel: event.cancel };
   const at = new Date(event.at).toISOString();
   const job = withHistory(held, event, at);
-  // What the state before left is no longer true: a due time, or the end of a job that was retried.
-  const { runAt: _due, finishedAt: _end, error: _error, result: _result, cancel: asked, ...rest } = job;
+  // What the state before left is no longer true: a due time, a place in line, or the end of a job that was retried.
+  const {
+    runAt: _due,
+    position: _place,
+    finishedAt: _end,
+    error: _error,
+    result: _result,
+    cancel: asked,
+    ...rest
+  } = job;
   // Only a retry leads out of a final state, and it takes back that somebody asked for the end.
   const cancel = event.cancel ?? (isFinal(job.state) && !isFinal(event.state) ? undefined : asked);
   const open = cancel ? { ...rest, cancel } : rest;

@@ -1,6 +1,8 @@
 import { type Static, Type } from 'typebox';
 import { CancelReason } from './cancellation.ts';
+import { QueueGroups } from './group-limits.ts';
 import { Job, JobOptions, LogLine, OutputChunk, Snapshot } from './job.ts';
+import { QueueLimits } from './queue-limits.ts';
 import { JobState } from './state.ts';
 import { WatchGrant } from './tokens.ts';
 
@@ -85,6 +87,9 @@ export const BatchEntry = Type.Union([
     error: Type.Object({
       code: Type.String(),
       message: Type.String(),
+      retryAfterS: Type.Optional(
+        Type.Integer({ description: 'with `queue_full`: seconds after which it is worth trying again' }),
+      ),
       errors: Type.Optional(Type.Array(Type.Object({ pointer: Type.String(), message: Type.String() }))),
     }),
   }),
@@ -236,6 +241,12 @@ export const QueueInfo = Type.Object(
     }),
     workers: Type.Integer({ description: 'workers alive that serve this queue' }),
     types: Type.Array(Type.String()),
+    // Without the name, which stands for one schema only.
+    limits: Type.Optional(Type.Object(QueueLimits.properties)),
+    groups: Type.Optional({
+      ...QueueGroups,
+      description: 'where jobs of groups wait; only when one queue is read',
+    }),
   },
   { $id: 'QueueInfo' },
 );

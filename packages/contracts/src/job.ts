@@ -1,5 +1,7 @@
 import { type Static, Type } from 'typebox';
 import { Cancellation } from './cancellation.ts';
+import { GroupName } from './group-limits.ts';
+import { PlaceInLine } from './place-in-line.ts';
 import { JobState } from './state.ts';
 
 /** ISO 8601 in UTC with milliseconds. */
@@ -61,6 +63,7 @@ export const Job = Type.Object(
         'how many attempts the job has in all: those that it was given, and one more for each that a lost or stopping worker did not finish',
     }),
     priority: Type.Optional(Type.Integer()),
+    group: Type.Optional(Type.String({ description: 'the group whose turns it takes' })),
     tags: Type.Optional(Type.Array(Type.String())),
     batch: Type.Optional(Type.String({ description: 'the batch that it was submitted with' })),
     tenant: Type.Optional(
@@ -77,6 +80,7 @@ export const Job = Type.Object(
     startedAt: Type.Optional(Timestamp),
     finishedAt: Type.Optional(Timestamp),
     runAt: Type.Optional(Type.String({ format: 'date-time', description: 'when a delayed job becomes due' })),
+    position: Type.Optional(PlaceInLine),
     input: Type.Optional(Type.Unknown()),
     result: Type.Optional(Type.Unknown()),
     error: Type.Optional(JobError),
@@ -139,6 +143,13 @@ export const JobOptions = Type.Object(
         description: 'start at the earliest after this; at most a year',
       }),
     ),
+    runAt: Type.Optional(
+      Type.String({
+        format: 'date-time',
+        description:
+          'start at the earliest then, at most ten years ahead; at once where it has passed. Not beside delayMs',
+      }),
+    ),
     priority: Type.Optional(
       Type.Integer({ minimum: 0, maximum: 2_097_151, description: '0 (default) runs first, larger numbers later' }),
     ),
@@ -171,6 +182,10 @@ export const JobOptions = Type.Object(
     ),
     tags: Type.Optional(Type.Array(Type.String({ minLength: 1, maxLength: 100 }), { maxItems: 20, uniqueItems: true })),
     dedupe: Type.Optional(Dedupe),
+    group: Type.Optional({
+      ...GroupName,
+      description: 'jobs of different groups take turns; priority counts inside the group',
+    }),
   },
   { additionalProperties: false, $id: 'JobOptions' },
 );

@@ -49,12 +49,18 @@ const step = fc.oneof(
   { weight: 1, arbitrary: fc.record({ do: fc.constant('resync' as const) }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant('answer' as const), pick: fc.nat() }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('restart' as const), pick: fc.nat() }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('look at the line' as const) }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('deliver a place' as const), pick: fc.nat() }) },
 );
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
+
+type PlaceEvent = JobEvent & { kind: 'position' };
 
 /** The true history of one job in one life of Redis, and the server that tells of it. */
 class Server {
   readonly events: JobEvent[] = [];
+  /** Where the job was seen to stand in line: read off the queue, at positions of the stream and between its entries. */
+  readonly places: PlaceEvent[] = [];
   #life = 0;
   /** How many lines and chunks are kept for snapshots. */
   readonly #kept: number;
@@ -82,6 +88,14 @@ class Server {
             ...(change.chunks && { output: this.#numbered(this.outputUpTo(n).length, change.chunks, 'chunk') }),
           },
     );
+  }
+
+  lookAtLine(): void {
+    if (truth(this.events).state !== 'waiting') return;
+    const n = this.places.length;
+    const position = { ahead: n % 3, reason: 'workers_busy' as const, at: time(n + 1) };
+    const pos = this.events.at(-1)?.pos ?? '1-0';
+    this.places.push({ job: JOB.id, pos, at: 1000 * (n + 1), kind: 'position', position });
   }
 
   /** Redis comes back with less, and gives what was lost out a second time, with other content. */
@@ -211,6 +225,12 @@ class Watcher {
 function perform(what: Step, server: Server, watcher: Watcher): void {
   const { events } = server;
   if (what.do === 'happen') server.happen(what.change);
+  if (what.do === 'look at the line') server.lookAtLine();
+  if (what.do === 'deliver a place') {
+    // Again, late or never, as any event.
+    const place = server.places[what.pick % Math.max(1, server.places.length)];
+    if (place) watcher.hear(place, events.length);
+  }
   if (what.do === 'resync') watcher.ask(events.length);
   if (what.do === 'answer') watcher.answer(server, what.pick);
   if (what.do === 'restart') {
@@ -249,6 +269,33 @@ test('whatever is lost, repeated, disordered or rolled back, a watcher holds den
     RUNS,
   );
 });
+
+test('a place in line is held while the job waits and no longer, never gets older, and moves nothing else', () => {
+  fc.assert(
+    fc.property(steps, (all) => {
+      const [server, watcher] = [new Server(Number.POSITIVE_INFINITY), new Watcher()];
+      watcher.ask(0);
+      for (const what of all) {
+        const before = watcher.held;
+        perform(what, server, watcher);
+        const { held } = watcher;
+        if (!held) continue;
+        if (held.job.position) expect(held.job.state).toBe('waiting');
+        if (what.do !== 'deliver a place' || !before) continue;
+        expect({ ...held, job: { ...held.job, position: undefined } }).toEqual({
+          ...before,
+          job: { ...before.job, position: undefined },
+        });
+        expect(placedAt(held)).toBeGreaterThanOrEqual(placedAt(before));
+      }
+    }),
+    RUNS,
+  );
+});
+
+function placedAt({ job }: WatchedJob): number {
+  return Date.parse(job.position?.at ?? time(0));
+}
 
 test('after one more answer a watcher holds the truth, whatever went before', () => {
   fc.assert(

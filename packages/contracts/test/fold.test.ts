@@ -208,6 +208,27 @@ test('events keep the epoch that their snapshot had', () => {
   expect(play(start, HISTORY).cursor).toEqual({ ...truth(END).cursor, epoch: 'first' });
 });
 
+test('a place in line is taken at the very position of the snapshot, moves no cursor, and ends with the start', () => {
+  const place = (pos: string, second: number, ahead: number): JobEvent => {
+    const position = { ahead, startsInMs: 40_000, reason: 'workers_busy' as const, at: time(second) };
+    return { job: JOB.id, pos, at: 1000 * second, kind: 'position', position };
+  };
+  const waiting = truth(0);
+  const twelfth = applyEvent(waiting, place(waiting.cursor.pos, 2, 11));
+  expect(twelfth).toEqual({ ...waiting, job: { ...waiting.job, position: expect.objectContaining({ ahead: 11 }) } });
+  expect(applyEvent(twelfth, place('99-0', 2, 11))).toBe(twelfth);
+  expect(applyEvent(twelfth, place('99-0', 1, 30))).toBe(twelfth);
+  expect(applyEvent(twelfth, place('8-0', 9, 3))).toBe(twelfth);
+  expect(applyEvent(twelfth, place('99-0', 3, 10)).job.position).toMatchObject({ ahead: 10 });
+  const started = play(twelfth, [{ job: JOB.id, pos: '100-0', at: 1, kind: 'state', state: 'active' }]);
+  expect(started.job).not.toHaveProperty('position');
+  expect(applyEvent(started, place('101-0', 9, 0))).toBe(started);
+});
+
+function time(second: number): string {
+  return new Date(1000 * second).toISOString();
+}
+
 test('a member of a set that is introduced again replaces what is held, unless that is newer', () => {
   const held = applySnapshot(undefined, { job: JOB, cursor: { pos: '5-0', log: 0, output: 0 }, log: [], output: [] });
   const { input: _input, ...brief } = JOB;

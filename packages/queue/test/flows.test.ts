@@ -4,6 +4,7 @@ import { FlowProducer } from 'bullmq';
 import type { ChildEnd, ConsumerSetup, Lease, Outcome } from '../src/consumer/index.ts';
 import { engineName, queueKeys } from '../src/engine/keys.ts';
 import type { FlowTree } from '../src/producer/flow.ts';
+import { createAdmission } from '../src/producer/admission.ts';
 import { addFlow } from '../src/producer/flow.ts';
 import { COMPLETED, consume, gate, openFeed, openQueue, TYPE } from './fixture.ts';
 
@@ -285,7 +286,8 @@ test('a flow that is sent twice, because its answer was lost, is stored once', a
   const { redis, prefix } = flows;
   let n = 0;
   const newId = (queue: string) => `${queue}.01M8000000000000000000000${n++ % 3}`;
-  const setup = { redis, prefix, newId, toStored: () => ({ batch: 'b' }) };
+  const admission = createAdmission({ now: Date.now });
+  const setup = { redis, prefix, newId, admission, toStored: () => ({ batch: 'b' }) };
   const tree = node('root', [node('a'), node('b')]);
   const first = await addFlow(setup, tree, { batch: 'b' }, 1);
   await flows.producer.cancel(first.children![0]!.id, 'ann');
@@ -350,7 +352,7 @@ test('a flow lies in Redis as if the engine itself had added it', async () => {
     const keys = queueKeys(under, 'work');
     const other = queueKeys(under, 'other');
     const record = async (key: string) => {
-      const { timestamp: _t, opts: _o, children: _c, parent, ...fields } = await redis.hgetall(key);
+      const { timestamp: _t, opts: _o, children: _c, n: _n, parent, ...fields } = await redis.hgetall(key);
       return { ...fields, ...(parent && { parent: JSON.parse(parent) as unknown }) };
     };
     const found = {

@@ -3,6 +3,7 @@ import { openSandbox, until } from '@spillway/testkit';
 import { sweep } from '../src/consumer/forget.ts';
 import { queueKeys } from '../src/engine/keys.ts';
 import { openQueues } from '../src/engine/queue-handles.ts';
+import { createAdmission } from '../src/producer/admission.ts';
 import { createIntake } from '../src/producer/intake.ts';
 import { COMPLETED, consume, openQueue, TYPE } from './fixture.ts';
 
@@ -67,7 +68,7 @@ test('labelled and unlabelled jobs of one turn keep their order, and each its ow
 test('a labelled job that is sent twice is filed once, under its first labels', async () => {
   await using sandbox = await openSandbox();
   const queue = await openQueue(sandbox);
-  const intake = createIntake(queue.redis, queue.prefix);
+  const intake = createIntake({ ...queue, admission: createAdmission({ now: Date.now }) });
   const job = { id: 'work.01ARZ3NDEKTSV4RRFFQ69G5FAV', type: 'a', input: '{}', options: '{}', timestamp: 1 };
   await intake.store('work', { ...job, labels: '{"tags":["one"]}' });
   await intake.store('work', { ...job, labels: '{"tags":["two"]}' });

@@ -11,7 +11,9 @@ test('a submitted job waits with the id, input and options that were given', asy
     attempts: 3,
     attempt: 0,
   });
-  expect(await reader.job(submitted.id)).toEqual(submitted);
+  const { position, ...job } = await reader.job(submitted.id);
+  expect(job).toEqual(submitted);
+  expect(position).toMatchObject({ ahead: 0 });
 });
 
 test('a delayed job says when it becomes due', async () => {

@@ -250,6 +250,14 @@ export const SETTINGS = {
     describe: 'Processes of one worker service; auto is one per core.',
     fallback: 1,
   }),
+  targetWaitMs: integer({
+    env: 'SPILLWAY_TARGET_WAIT_MS',
+    describe:
+      'How long jobs may wait in line, for the advised number of workers in /v1/scaling and /metrics. Much less than the ten seconds or so that a new worker takes to start cannot be held by adding workers.',
+    fallback: 10_000,
+    min: 100,
+    max: 86_400_000,
+  }),
   workerConcurrency: integer({
     env: 'WORKER_CONCURRENCY',
     describe: 'Jobs that one worker process runs at once in each queue.',

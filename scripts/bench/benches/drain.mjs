@@ -17,7 +17,7 @@ export const drain = {
         systems: [plain, spillway],
         targets: [{ key: 'rate', ratioMin: 0.9 }],
         rows: rowsFor(['worker', 'redis']),
-        measure: (context) => measure(context, count, { serverToo: false }),
+        measure: (context) => measureDrain(context, count, { serverToo: false }),
       },
       {
         id: 'drain-all-running',
@@ -25,17 +25,17 @@ export const drain = {
         systems: [naive, spillway],
         targets: [],
         rows: rowsFor(['api', 'status', 'worker', 'redis']),
-        measure: (context) => measure(context, count, { serverToo: true }),
+        measure: (context) => measureDrain(context, count, { serverToo: true }),
       },
     ];
   },
 };
 
-function rowsFor(parts) {
+export function rowsFor(parts) {
   return [{ key: 'rate', title: 'jobs completed per second', digits: 0 }, ...cpuRows(parts), foreignRow];
 }
 
-async function measure({ stage, system }, count, { serverToo }) {
+export async function measureDrain({ stage, system }, count, { serverToo }) {
   if (system.startServer) {
     await system.startServer();
     await system.prepare();

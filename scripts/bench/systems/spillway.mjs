@@ -19,7 +19,8 @@ export const spillway = {
   create: createSpillway,
 };
 
-function createSpillway(stage, redis, { concurrency }) {
+/** `jobs` is a module of further types. */
+function createSpillway(stage, redis, { concurrency, jobs }) {
   const env = {
     REDIS_URL: redis.url,
     SPILLWAY_PORT: '0',
@@ -27,6 +28,7 @@ function createSpillway(stage, redis, { concurrency }) {
     SPILLWAY_KEYS: `bench:admin:${createHash('sha256').update(KEY).digest('hex')}`,
     SPILLWAY_FILES: join(stage.dir, 'files'),
     WORKER_CONCURRENCY: String(concurrency),
+    ...(jobs && { SPILLWAY_JOBS: jobs }),
   };
   const headers = { 'content-type': 'application/json', authorization: `Bearer ${KEY}` };
   const cast = openCast(stage, redis);
@@ -74,6 +76,16 @@ function createSpillway(stage, redis, { concurrency }) {
       headers,
       body: `[${Array(jobs).fill(bodyOf(type, INPUTS[type])).join(',')}]`,
     }),
+    /** What others ask for meanwhile. */
+    looks: (id) => ({
+      get: { url: `${cast.url('api')}/v1/jobs/${id}`, headers },
+      list: { url: `${cast.url('api')}/v1/queues`, headers },
+    }),
+    async limit(limits) {
+      const url = `${cast.url('api')}/v1/queues/demo/limits`;
+      const reply = await fetch(url, { method: 'PUT', headers, body: JSON.stringify(limits) });
+      if (!reply.ok) throw new Error(`Expected limits to be set, but got ${reply.status}: ${await reply.text()}`);
+    },
     live: () => ({
       dialect: 'spillway',
       socket: { url: `${cast.url('api')}/jobs`, options: { auth: { token: KEY } } },

@@ -66,7 +66,8 @@ function shortened(url: string): string {
 
 function sendProblem(reply: FastifyReply, request: FastifyRequest, error: SpillwayError): FastifyReply {
   const problem = toProblem(error, request.id);
-  if (error.code === 'unavailable') reply.header('retry-after', '1');
+  const retryAfterS = error.retryAfterS ?? (error.code === 'unavailable' ? 1 : undefined);
+  if (retryAfterS !== undefined) reply.header('retry-after', String(retryAfterS));
   // What is left of such a request would be taken for the next one's beginning.
   if (error.code === 'request_timeout') reply.header('connection', 'close');
   if (problem.status === 401) reply.header('www-authenticate', 'Bearer');

@@ -19,8 +19,10 @@ import { getResult } from './jobs/result.ts';
 import { retryJob } from './jobs/retry.ts';
 import { submitJob } from './jobs/submit.ts';
 import { controlQueue } from './queues/control.ts';
+import { limitQueue } from './queues/limits.ts';
 import { listQueues } from './queues/list.ts';
 import { retryFailed } from './queues/retry-failed.ts';
+import { readScaling } from './scaling/read.ts';
 import { health } from './service/health.ts';
 import { metrics } from './service/metrics.ts';
 import { makeTicket } from './tokens/make-ticket.ts';
@@ -59,8 +61,10 @@ export async function registerRoutes(
   listTypes(app, services);
   listQueues(app, services);
   controlQueue(app, services);
+  limitQueue(app, services);
   retryFailed(app, services);
   listWorkers(app, services);
+  readScaling(app, services);
 
   await uploadFile(app, services);
   downloadFile(app, services);

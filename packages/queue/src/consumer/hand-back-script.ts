@@ -9,7 +9,7 @@ import { defineScript } from '../engine/script.ts';
  * KEYS  1 events  2 active  3 wait  4 prioritized  5 stalled  6 meta  7 marker
  * ARGV  1 key prefix of the queue  2 events kept  3 job id  4 lease token
  * Returns 1 (handed back) or 0 (the lease is lost: the job is somebody else's, or has ended).
- * Field `hb` says that the job was worth starting once, whatever its time to live.
+ * Field `n`, its number in line, says nothing at the front. Field `hb` says that the job was worth starting once, whatever its time to live.
  * Event  waiting, with the number of attempts that count
  */
 export const handBackJob = defineScript(`
@@ -18,7 +18,7 @@ if redis.call('GET', job .. ':lock') ~= ARGV[4] then return 0 end
 if redis.call('LREM', KEYS[2], 1, id) == 0 then return 0 end
 redis.call('DEL', job .. ':lock')
 redis.call('SREM', KEYS[5], id)
-redis.call('HDEL', job, 'rs')
+redis.call('HDEL', job, 'rs', 'n')
 redis.call('HSET', job, 'hb', 1)
 local attempt = redis.call('HINCRBY', job, 'ats', -1)
 

@@ -7,13 +7,17 @@ import { engineName, queueKeys } from '../engine/keys.ts';
 import { EVENTS_KEPT, STACK_MAX, STACKS_KEPT } from '../engine/limits.ts';
 import type { StoredOptions } from '../engine/record.ts';
 import { reportOthers } from '../engine/unavailable.ts';
+import { addSlotCounts } from '../rates/add-counts.ts';
+import { SlotCount } from '../rates/counts.ts';
 import { countBatchEnds } from './batches.ts';
 import { cancelled, watchCancellations } from './cancellations.ts';
 import { type ChildEnd, readChildren } from './children.ts';
 import { endTogether } from './end-together.ts';
 import { expiryOf } from './expiry.ts';
 import { forgetOldJobs } from './forget.ts';
+import { holdGroupSlots } from './group-slots.ts';
 import { handBackJob } from './hand-back-script.ts';
+import { letInHeldJobs } from './held-jobs.ts';
 import { recoverLostJobs } from './lost-workers.ts';
 import { mayRepeat, postpone } from './postpone.ts';
 import { createRenewals, LEASE_MS } from './renewals.ts';
@@ -97,6 +101,8 @@ export interface ConsumerSetup {
 
 /** Pause before the engine asks Redis again after it was away; its default of 15 s would outlast the lease. */
 const RETRY_MS = 1000;
+/** A worker at the queue's limit of starts asks again after this, so that a limit which is lifted meanwhile is noticed. */
+const LIMIT_ASKED_MS = 1000;
 /** Time to save what can be saved, and short enough for somebody to wait for it. */
 const CANCEL_GRACE_MS = 5000;
 
@@ -123,6 +129,8 @@ export function createConsumer(setup: ConsumerSetup): Consumer {
   });
   const doors = { reports, steps, children: (id: string) => readChildren(redis, prefix, id) };
   const renewals = createRenewals({ redis, keys, held: running, leaseMs, onError });
+  const slots = holdGroupSlots({ redis, keys, onError });
+  const counts = new SlotCount(setup.concurrency);
 
   /** Only a job that was active before comes here with a mark: the others were ended in their line. */
   async function runAgain(lease: RunningJob): Promise<Outcome> {
@@ -144,7 +152,10 @@ export function createConsumer(setup: ConsumerSetup): Consumer {
   async function conclude(ending: Outcome, job: EngineJob<unknown, unknown, string>, token?: string): Promise<unknown> {
     if (!mayRepeat(ending, job)) return settle(ending);
     // A cancel that came too late to be seen in the attempt must not wait for the next one.
-    return postpone({ redis, keys }, job, token, ending).finally(() => cancellations.endMarked(job.id ?? ''));
+    return postpone({ redis, keys }, job, token, ending).finally(() => {
+      slots.release(job);
+      cancellations.endMarked(job.id ?? '');
+    });
   }
 
   // Two parameters only: for a third one the engine would make an abort signal for every job.
@@ -152,16 +163,19 @@ export function createConsumer(setup: ConsumerSetup): Consumer {
     if (stopping.hasBegun) return handBack(job, token);
     const expired = expiryOf(job, Date.now());
     if (expired && !(await wasTakenBefore(job))) return settle(expired);
+    if (slots.mustClaim(job)) await slots.claim(job, token);
     // The engine would keep the stacks of all attempts.
     job.opts.stackTraceLimit = STACKS_KEPT;
     const lease = new RunningJob(job, token ?? '', queue, doors);
     running.add(lease);
+    const startedAt = counts.start();
     cancellations.wake();
     try {
       const outcome = await lease.untilOver(lease.attempt > 1 ? runAgain(lease) : setup.run(lease));
       await lease.endReports();
       return await (outcome === 'handed back' ? release(job, token) : conclude(lease.ending(outcome), job, token));
     } finally {
+      counts.end(startedAt);
       lease.end();
       running.delete(lease);
     }
@@ -185,21 +199,34 @@ export function createConsumer(setup: ConsumerSetup): Consumer {
     skipLockRenewal: true,
     skipStalledCheck: true,
     runRetryDelay: RETRY_MS,
+    maximumRateLimitDelay: LIMIT_ASKED_MS,
   });
   worker.on('error', reportOthers(onError));
-  worker.on('completed', (job) => steps.forget(job));
   const batchEnds = countBatchEnds({ queue, redis, prefix, onError, sweepMs: setup.batchSweepMs });
   const countEnd = (job?: EngineJob<unknown, unknown, string>) => {
     const { batch } = (job?.opts ?? {}) as StoredOptions;
     if (batch) batchEnds.count(batch, job?.id ?? '');
   };
-  worker.on('completed', countEnd);
-  worker.on('failed', countEnd);
+  worker.on('completed', (job) => {
+    steps.forget(job);
+    slots.release(job);
+    countEnd(job);
+  });
+  worker.on('failed', (job) => {
+    slots.release(job);
+    countEnd(job);
+  });
+  worker.on('drained', () => {
+    slots.drained();
+    counts.foundNone();
+  });
   const stopForgetting = forgetOldJobs({ queue, redis, prefix, onError });
   const stopRecovering = recoverLostJobs({ redis, keys, onError });
+  const stopLettingIn = letInHeldJobs({ redis, keys, onError });
+  const stopCounting = addSlotCounts({ redis, keys, slots: counts, onError });
 
   const stopping = createStop({
-    close: () => worker.close(),
+    close: () => worker.close().then(slots.settled),
     handBackRest: () => {
       for (const lease of running) {
         // First, so that what the handler makes of its signal is not taken for the outcome.
@@ -221,6 +248,9 @@ export function createConsumer(setup: ConsumerSetup): Consumer {
     stop(finishMs) {
       stopForgetting();
       stopRecovering();
+      stopLettingIn();
+      slots.stop();
+      stopCounting();
       return stopping.within(finishMs).finally(renewals.stop).finally(batchEnds.stop);
     },
   };

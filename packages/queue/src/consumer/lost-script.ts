@@ -1,6 +1,7 @@
 import { SETTLE_FUNCTIONS } from '../engine/batch-script.ts';
 import { HISTORY_FUNCTIONS } from '../engine/history.ts';
 import { defineScript } from '../engine/script.ts';
+import { SLOT_FREED_FUNCTION } from '../engine/wake-script.ts';
 
 /**
  * Looks for jobs whose lease ran out while they were running, and puts them back at the front of the line, without an
@@ -17,7 +18,7 @@ import { defineScript } from '../engine/script.ts';
  * Returns where to go on, or 0 at the end, or -1 where somebody looked a moment ago.
  * Events  waiting or failed, with the attempt that ended
  */
-export const recoverLost = defineScript(`${HISTORY_FUNCTIONS}${SETTLE_FUNCTIONS}
+export const recoverLost = defineScript(`${HISTORY_FUNCTIONS}${SETTLE_FUNCTIONS}${SLOT_FREED_FUNCTION}
 local base, now, from, most = ARGV[1], ARGV[2], tonumber(ARGV[4]), tonumber(ARGV[5])
 if from == 0 and not redis.call('SET', KEYS[7], now, 'NX', 'PX', ARGV[3]) then return -1 end
 
@@ -41,9 +42,12 @@ local function fail(job, id, reason, ended)
   tell('failed', id, ended, 'failedReason', reason)
   local batch = batchOf(job)
   if batch then settleMembers(base, batch, {id}) end
+  slotFreed(base)
 end
 
 local function wait(id, ended)
+  -- Its number in line says nothing at the front.
+  redis.call('HDEL', base .. id, 'n')
   redis.call('RPUSH', KEYS[2], id)
   local limits = redis.call('HMGET', KEYS[5], 'paused', 'concurrency')
   local full = limits[2] and redis.call('LLEN', KEYS[1]) >= tonumber(limits[2])

@@ -39,7 +39,7 @@ export async function postpone(
   await postponeJob(
     redis,
     [keys.job(id), keys.active, keys.delayed, keys.events, keys.marker],
-    [id, token ?? '', job.attemptsStarted, Date.now(), delayMs, encodeFailure(error), EVENTS_KEPT],
+    [id, token ?? '', job.attemptsStarted, Date.now(), delayMs, encodeFailure(error), EVENTS_KEPT, keys.base],
   );
   throw new DelayedError();
 }

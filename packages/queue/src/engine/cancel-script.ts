@@ -1,9 +1,11 @@
 import type { Redis } from 'ioredis';
 import { SETTLE_FUNCTIONS } from './batch-script.ts';
 import { CHILD_FUNCTIONS } from './child-script.ts';
+import { GROUP_FUNCTIONS } from './group-script.ts';
 import type { QueueKeys } from './keys.ts';
 import { CANCELLING_S, EVENTS_KEPT } from './limits.ts';
 import { defineScript } from './script.ts';
+import { SLOT_FREED_FUNCTION } from './wake-script.ts';
 
 /**
  * Ends a job that no worker runs: takes it out of whichever line it stands in, files it among the failed with its reason
@@ -28,7 +30,7 @@ import { defineScript } from './script.ts';
  *         -4 the command was given before and said something else.
  * Events  failed (with the reason and the mark), as the engine's own scripts write it; cancelling (with the mark); waiting
  */
-const cancelScript = defineScript(`${CHILD_FUNCTIONS}${SETTLE_FUNCTIONS}
+const cancelScript = defineScript(`${CHILD_FUNCTIONS}${SETTLE_FUNCTIONS}${GROUP_FUNCTIONS}${SLOT_FREED_FUNCTION}
 local job, id, command = KEYS[1], ARGV[1], KEYS[10]
 
 local function textOf(mark)
@@ -50,10 +52,10 @@ local function tell(mark)
 end
 
 -- Field \`defa\` is the engine's: a job that has it fails with that reason instead of being run.
-local function finishAtPickUp(mark)
+local function finishAtPickUp(mark, leaveGroup)
   redis.call('HSET', job, 'defa', textOf(mark))
   tell(mark)
-  if redis.call('ZREM', KEYS[4], id) + redis.call('ZREM', KEYS[5], id) > 0 then
+  if redis.call('ZREM', KEYS[4], id) + redis.call('ZREM', KEYS[5], id) + leaveGroup() > 0 then
     redis.call('RPUSH', KEYS[2], id)
     redis.call('ZADD', ARGV[5] .. 'marker', 0, '0')
     redis.call('XADD', KEYS[8], 'MAXLEN', '~', ARGV[4], '*', 'event', 'waiting', 'jobId', id, 'prev', 'delayed')
@@ -61,7 +63,7 @@ local function finishAtPickUp(mark)
   return 3
 end
 
-local function finish(mark, deduplication)
+local function finish(mark, deduplication, groups)
   local text = textOf(mark)
   redis.call('HSET', job, 'cancel', mark, 'failedReason', text, 'finishedOn', ARGV[3])
   -- What the engine would fail it with when it is retried.
@@ -72,25 +74,36 @@ local function finish(mark, deduplication)
   childFailed(job, text, ARGV[3])
   local batch = batchOf(job)
   if batch then settleMembers(ARGV[5], batch, {id}) end
+  if groups then
+    groups.release({id})
+    groups.pump()
+  end
   return 1
 end
 
 local function cancel()
   if redis.call('EXISTS', job) == 0 then return 0 end
-  local known = redis.call('HMGET', job, 'finishedOn', 'failedReason', 'cancel', 'deid', 'defa')
-  local marked = known[3]
+  local known = redis.call('HMGET', job, 'finishedOn', 'failedReason', 'cancel', 'deid', 'defa', 'group')
+  local marked, field = known[3], known[6]
+  local groups = field and groupsOf(ARGV[5])
+  local function leaveGroup() return groups and groups.leave(field, id) or 0 end
   if ARGV[2] == '' and not marked then return -3 end
   if known[1] then return string.sub(known[2] or '', 1, 11) == 'cancelled: ' and 2 or -2 end
   if redis.call('EXISTS', job .. ':lock') == 1 then return marked and 4 or tell(ARGV[2]) end
   if known[4] and redis.call('EXISTS', ARGV[5] .. 'dn:' .. known[4]) == 1 then
-    return marked and known[5] and 4 or finishAtPickUp(marked or ARGV[2])
+    local answer = marked and known[5] and 4 or finishAtPickUp(marked or ARGV[2], leaveGroup)
+    if groups then groups.pump() end
+    return answer
   end
-  local taken = redis.call('ZREM', KEYS[4], id) + redis.call('ZREM', KEYS[3], id) + redis.call('ZREM', KEYS[5], id)
+  local taken = redis.call('ZREM', KEYS[4], id) + redis.call('ZREM', KEYS[3], id) + redis.call('ZREM', KEYS[5], id) + leaveGroup()
   if taken == 0 then taken = redis.call('LREM', KEYS[2], 0, id) end
   -- Active without a lease: its worker is lost, and whatever it still says is refused.
-  if taken == 0 then taken = redis.call('LREM', KEYS[6], 0, id) end
+  if taken == 0 then
+    taken = redis.call('LREM', KEYS[6], 0, id)
+    slotFreed(ARGV[5])
+  end
   if taken == 0 then return -1 end
-  return finish(marked or ARGV[2], known[4])
+  return finish(marked or ARGV[2], known[4], groups)
 end
 
 if not command then return cancel() end

@@ -15,6 +15,8 @@ export interface QueueKeys {
   readonly prioritized: string;
   /** Counts jobs with a priority, which keeps the order of those with the same one. */
   readonly priorities: string;
+  /** The engine's count of starts in the present window of a rate limit. */
+  readonly limiter: string;
   readonly delayed: string;
   readonly blocked: string;
   /** Active jobs whose lease the engine looks at in its next check. */
@@ -45,6 +47,21 @@ export interface QueueKeys {
   readonly batches: string;
   /** Stands until the next look at those is due. */
   readonly swept: string;
+  /** Ids of a tenant's jobs that were not started, in a queue that limits them; names of the tenants that have some. */
+  tenant(name: string): string;
+  readonly tenants: string;
+  /** Stands for a moment after somebody cleared those lists. */
+  readonly tenantsCleared: string;
+  /** Ids of the jobs that wait in the lines of groups, scored by the order in which they came. */
+  readonly grouped: string;
+  /** Names of the groups that have jobs in line, scored by how many. */
+  readonly groups: string;
+  /** Begins the keys that only the scripts of groups know (`group-script.ts`). */
+  readonly groupBase: string;
+  /** What happened in each of the last seconds, and how long the latest runs took. */
+  readonly rates: string;
+  /** The number of the job that entered the line last. */
+  readonly numbers: string;
 }
 
 /** The queue's name as the engine knows it. */
@@ -63,6 +80,7 @@ export function queueKeys(prefix: string, queue: string): QueueKeys {
     active: `${base}active`,
     prioritized: `${base}prioritized`,
     priorities: `${base}pc`,
+    limiter: `${base}limiter`,
     delayed: `${base}delayed`,
     blocked: `${base}waiting-children`,
     stalled: `${base}stalled`,
@@ -82,6 +100,14 @@ export function queueKeys(prefix: string, queue: string): QueueKeys {
     swept: `${base}swept`,
     looked: `${base}looked`,
     labelled: `${base}labelled`,
+    tenant: (name) => `${base}tenant:${name}`,
+    tenants: `${base}tenants`,
+    tenantsCleared: `${base}tenants-cleared`,
+    grouped: `${base}grouped`,
+    groups: `${base}groups`,
+    groupBase: `${base}group:`,
+    rates: `${base}rates`,
+    numbers: `${base}numbers`,
   };
 }
 

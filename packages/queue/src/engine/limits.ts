@@ -55,3 +55,13 @@ export const STACKS_KEPT = 10;
 
 /** Largest job type as it is published, in characters of JSON: every api reads all of them, every second. */
 export const TYPE_MAX = 65_536;
+
+/**
+ * Where jobs stand that are held back until there is room: above every delayed job. The engine scores those by their time in
+ * milliseconds times 4096, in a double: whole numbers end at 2^53, which is in September 2039, and this is in August.
+ */
+export const PARKED_SCORE = 9_000_000_000_000_000;
+
+/** The furthest that a job may be delayed, and the last moment that it may be delayed to: it must stand below those. */
+export const DELAY_MAX_MS = 10 * 365 * 86_400_000;
+export const DELAYED_UNTIL_MAX = Date.UTC(2039, 0, 1);

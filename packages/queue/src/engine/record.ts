@@ -1,5 +1,6 @@
 import { type Cancellation, type Job, type Progress, queueOf } from '@spillway/contracts';
 import { decodeFailure } from './failure.ts';
+import { PARKED_SCORE } from './limits.ts';
 
 /** A job's hash as Redis holds it: text fields, named by the engine. */
 export type JobRecord = Record<string, string>;
@@ -13,6 +14,12 @@ export interface StoredOptions {
   tags?: string[];
   batch?: string;
   tenant?: string;
+  /** Whose turns it takes. */
+  group?: string;
+  /** Its place in the group's line. The engine must not see it: it would line the job up by it. */
+  groupPriority?: number;
+  /** The engine brings the job into the main line by itself, as it does with members of a flow. */
+  ungranted?: true;
 }
 
 /** Pauses between attempts, in the engine's own words; it ignores the longest one, which is ours. */
@@ -44,7 +51,8 @@ export function toJob(id: string, placement: Placement, record: JobRecord): Job 
     ...(record.progress && { progress: JSON.parse(record.progress) as Progress }),
     attempt,
     attempts: attemptsInAll(placement, record, options.attempts ?? 1),
-    ...(Number(record.priority) > 0 && { priority: Number(record.priority) }),
+    ...priorityOf(record, options),
+    ...(options.group !== undefined && { group: options.group }),
     ...(options.tags && { tags: options.tags }),
     ...(options.batch && { batch: options.batch }),
     ...(options.tenant && { tenant: options.tenant }),
@@ -56,6 +64,11 @@ export function toJob(id: string, placement: Placement, record: JobRecord): Job 
     ...ending(placement, record),
     ...(record.cancel && { cancel: JSON.parse(record.cancel) as Cancellation }),
   };
+}
+
+function priorityOf(record: JobRecord, { groupPriority = 0 }: StoredOptions): Pick<Job, 'priority'> {
+  const priority = Number(record.priority) || groupPriority;
+  return priority > 0 ? { priority } : {};
 }
 
 /** A child of a flow's job, as the parent's record names it: in a set, where the engine has them, they have no order. */
@@ -89,7 +102,7 @@ function times({ place, score }: Placement, record: JobRecord) {
     createdAt: isoTime(record.timestamp),
     ...(record.processedOn && { startedAt: isoTime(record.processedOn) }),
     ...(record.finishedOn && { finishedAt: isoTime(record.finishedOn) }),
-    ...(place === 'delayed' && score && { runAt: isoTime(delayedUntil(score)) }),
+    ...(place === 'delayed' && Number(score) < PARKED_SCORE && { runAt: isoTime(delayedUntil(score ?? '')) }),
   };
 }
 

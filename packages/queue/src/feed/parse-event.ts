@@ -33,12 +33,12 @@ export function parseEvent([pos, flat]: StreamEntry, wanted: Wanted): JobEvent |
       return { ...head, kind: 'state', state: 'blocked' };
     case 'delayed': {
       const ending = parseEnded(fields);
-      const runAt = new Date(Number(fields.delay)).toISOString();
       return {
         ...head,
         kind: 'state',
         state: 'delayed',
-        runAt,
+        // One that is held back until there is room has no time.
+        ...(fields.delay && { runAt: new Date(Number(fields.delay)).toISOString() }),
         ...(ending && { error: ending.ended.error, ...ending }),
       };
     }

@@ -2,12 +2,16 @@
 import { addDelayedJob } from 'bullmq/dist/cjs/scripts/addDelayedJob-6.js';
 import { addPrioritizedJob } from 'bullmq/dist/cjs/scripts/addPrioritizedJob-9.js';
 import { addStandardJob } from 'bullmq/dist/cjs/scripts/addStandardJob-9.js';
+import { ADMISSION_FUNCTIONS } from '../engine/admission-script.ts';
+import { GROUP_FUNCTIONS } from '../engine/group-script.ts';
 import { LABEL_FUNCTIONS } from '../engine/label-script.ts';
 import { defineScript, type Script } from '../engine/script.ts';
 
 /** The engine's script of one line, as part of ours. */
 export interface AddScript {
   run: Script;
+  /** The same for a job with a group. */
+  runGrouped: Script;
   /** How many keys the engine's part takes. */
   engineKeys: number;
 }
@@ -23,11 +27,16 @@ export interface AddScript {
  * ARGV  the engine's 1 to 3 (2 is the input as JSON, 3 the packed options), then
  *       4 key prefix of the queue  5 events kept  6 job id  7 type  8 timestamp  9 labels as JSON or ''
  *       10 delay in seconds  11 dedupe id or ''  12 dedupe mode  13 seconds for which the claim's ids are remembered
- * Returns the id of the job that stands: the given one where it is stored, or was before.
+ *       14 priority  15 what the record says of its group, where it has one
+ * Returns the id of the job that stands: the given one where it is stored, or was before; {id} where it is held back until
+ *         there is room; what the judge says where the queue does not take it.
  * Event  labels, then the engine's (added, waiting or delayed)
  */
-function addScript({ content, keys }: { content: string; keys: number }): AddScript {
-  const run = defineScript(`${LABEL_FUNCTIONS}
+function addScript(
+  { content, keys }: { content: string; keys: number },
+  { functions, group, record, lineUp }: Part,
+): Script {
+  return defineScript(`${LABEL_FUNCTIONS}${ADMISSION_FUNCTIONS}${functions}
 local function engineAdd(KEYS, ARGV)
 ${content}
 end
@@ -85,20 +94,67 @@ if before then return before == '' and id or before end
 if redis.call('EXISTS', base .. id) == 1 then return id end
 local other = dedupe ~= '' and standing()
 if other then return remember(other) end
+local limits = ARGV[10] == '0' and redis.call('HGET', base .. 'meta', 'admission')
+local verdict = 'in'
+if limits then
+  local admission = admissionOf(base, limits)
+  local tenant = ARGV[9] ~= '' and cjson.decode(ARGV[9]).tenant
+  verdict = admission.judge(tonumber(ARGV[14]), tenant, ${group})
+  if type(verdict) == 'table' then return verdict end
+  admission.hold(id, ARGV[8], tenant)
+end
 if ARGV[9] ~= '' then
   label(base, id, ARGV[8], ARGV[9])
   settleLabels(base, tonumber(ARGV[10]))
   redis.call('XADD', events, 'MAXLEN', '~', ARGV[5], '*', 'event', 'labels', 'jobId', id, 'labels', ARGV[9])
 end
 engineAdd(KEYS, ARGV)
+${record}
+if verdict == 'park' then
+  if redis.call('ZREM', base .. 'prioritized', id) == 0 then redis.call('LREM', base .. 'wait', 1, id) end
+  park(base, id)
+  redis.call('XADD', events, 'MAXLEN', '~', ARGV[5], '*', 'event', 'delayed', 'jobId', id)
+  remember(id)
+  return {id}
+end
+${lineUp}
 return remember(id)
 `);
-  return { run, engineKeys: keys };
 }
+
+/** What a script does beside: with a job that may start at once, and whose group has a line of its own. */
+interface Part {
+  functions: string;
+  /** Lua for the name of the job's group. */
+  group: string;
+  record: string;
+  lineUp: string;
+}
+
+const PLAIN: Part = { functions: '', group: 'nil', record: '', lineUp: '' };
+/** The engine has put the job at the end of its line, where it is found at the first look, or among the delayed ones. */
+const GROUPED: Part = {
+  functions: GROUP_FUNCTIONS,
+  group: `string.match(ARGV[15], '^%d+:(.*)$')`,
+  record: `redis.call('HSET', base .. id, 'group', ARGV[15])`,
+  lineUp: `
+if ARGV[10] == '0' and redis.call('LREM', base .. 'wait', 1, id) == 1 then
+  local groups = groupsOf(base)
+  groups.join(ARGV[15], id)
+  groups.pump()
+end`,
+};
+
+function addScripts(engine: { content: string; keys: number }, plain = PLAIN): AddScript {
+  return { run: addScript(engine, plain), runGrouped: addScript(engine, GROUPED), engineKeys: engine.keys };
+}
+
+/** A place in the plain line is told by its number (rates/line-script.ts). */
+const NUMBER = `redis.call('HSET', base .. id, 'n', redis.call('INCR', base .. 'numbers'))`;
 
 /** One for each line that a job can stand in, by the name that the engine has for its own script. */
 export const ADD_SCRIPTS: Readonly<Record<string, AddScript>> = {
-  addStandardJob: addScript(addStandardJob),
-  addDelayedJob: addScript(addDelayedJob),
-  addPrioritizedJob: addScript(addPrioritizedJob),
+  addStandardJob: addScripts(addStandardJob, { ...PLAIN, lineUp: NUMBER }),
+  addDelayedJob: addScripts(addDelayedJob),
+  addPrioritizedJob: addScripts(addPrioritizedJob),
 };

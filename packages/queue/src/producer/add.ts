@@ -1,10 +1,12 @@
 import type { JobsOptions } from 'bullmq';
 import type { Redis } from 'ioredis';
+import { groupField } from '../engine/groups.ts';
 import { queueKeys } from '../engine/keys.ts';
 import { EVENTS_KEPT } from '../engine/limits.ts';
 import type { EngineQueue, QueueHandles } from '../engine/queue-handles.ts';
 import type { StoredOptions } from '../engine/record.ts';
 import { ADD_SCRIPTS } from './add-script.ts';
+import type { Admission } from './admission.ts';
 import type { Claim } from './claims.ts';
 import type { DedupeBy } from './dedupe.ts';
 
@@ -25,24 +27,33 @@ export interface Addition {
 
 /**
  * Stores a job that waits for its time, behind others, or that others may stand for. These are rarer, and take the
- * engine's own way in. Resolves with the id of the job that stands: the given one, but for dedupe.
+ * engine's own way in. Resolves with the id of the job that stands: the given one, but for dedupe; and with whether it is held
+ * back until there is room. @throws SpillwayError `queue_full`
  */
 export async function addToLine(
-  { redis, prefix, queues }: { redis: Redis; prefix: string; queues: QueueHandles },
+  { redis, prefix, queues, admission }: { redis: Redis; prefix: string; queues: QueueHandles; admission: Admission },
   addition: Addition,
-): Promise<string> {
+): Promise<{ stands: string; isParked: boolean }> {
   const { id, queue, type, timestamp, labels = '', claim, dedupe, stored } = addition;
   const keys = queueKeys(prefix, queue);
   const { name, args } = await engineCall(queues.get(queue), addition);
   const script = ADD_SCRIPTS[name];
   if (!script) throw new Error(`expected the engine to add with one of ${Object.keys(ADD_SCRIPTS)}, got ${name}`);
-  const { run, engineKeys } = script;
+  const { run, runGrouped, engineKeys } = script;
+  const group = groupField(stored);
   const touched = [...(args.slice(0, engineKeys) as string[]), keys.events];
   if (claim) touched.push(keys.submitted(claim.digest));
   const delayS = Math.ceil((stored.delay ?? 0) / 1000);
   const own = [keys.base, EVENTS_KEPT, id, type, timestamp, labels, delayS];
   const standing = [dedupe?.id ?? '', dedupe?.mode ?? '', claim?.keptS ?? 0];
-  return String(await run(redis, touched, [...args.slice(engineKeys), ...own, ...standing]));
+  const priority = stored.priority ?? stored.groupPriority ?? 0;
+  const values = [...args.slice(engineKeys), ...own, ...standing, priority];
+  const reply = await (group === undefined
+    ? run(redis, touched, values)
+    : runGrouped(redis, touched, [...values, group]));
+  if (!Array.isArray(reply)) return { stands: String(reply), isParked: false };
+  if (reply.length > 1) throw await admission.refuse(queue, reply);
+  return { stands: String(reply[0]), isParked: true };
 }
 
 /** What the engine would send to add the job. Nothing is sent: the client that it is handed only takes note. */

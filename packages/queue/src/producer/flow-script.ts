@@ -1,3 +1,4 @@
+import { ADMISSION_FUNCTIONS } from '../engine/admission-script.ts';
 import { LABEL_FUNCTIONS } from '../engine/label-script.ts';
 import { defineScript } from '../engine/script.ts';
 
@@ -12,16 +13,31 @@ import { defineScript } from '../engine/script.ts';
  * ARGV  1 events kept  2 seconds of delay in all  3 number of queues, then the key prefix of each, then twelve for each job,
  *       parents before their children: number of its queue, id, type, input, options, timestamp, delay in ms, priority,
  *       labels as JSON, children as JSON or empty, key of its parent or empty, what the engine keeps of the parent as JSON
- * Returns how many jobs were new.
+ * Returns how many jobs were new; or {number of a queue that does not take its jobs, and what the judge says}.
  * Events  waiting-children, waiting or delayed, with the labels
  */
-export const storeFlow = defineScript(`${LABEL_FUNCTIONS}
+export const storeFlow = defineScript(`${LABEL_FUNCTIONS}${ADMISSION_FUNCTIONS}
 local kept, delayS, queues = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local from = 4 + queues
 if redis.call('EXISTS', ARGV[3 + tonumber(ARGV[from])] .. ARGV[from + 1]) == 1 then return 0 end
 
 local function tell(queue, id, labels, name, ...)
   redis.call('XADD', KEYS[queue], 'MAXLEN', '~', kept, '*', 'event', name, 'jobId', id, 'labels', labels, ...)
+end
+
+-- How many of the jobs come to stand in the line of each queue now.
+local arriving, admissions = {}, {}
+for at = from, #ARGV, 12 do
+  local queue = tonumber(ARGV[at])
+  if ARGV[at + 9] == '' and tonumber(ARGV[at + 6]) == 0 then arriving[queue] = (arriving[queue] or 0) + 1 end
+end
+for queue, count in pairs(arriving) do
+  local limits = redis.call('HGET', ARGV[3 + queue] .. 'meta', 'admission')
+  if limits then
+    admissions[queue] = admissionOf(ARGV[3 + queue], limits)
+    local why = admissions[queue].judgeAll(count, cjson.decode(ARGV[from + 8]).tenant)
+    if why then return {queue, unpack(why)} end
+  end
 end
 
 local lines, marked, members = {}, {}, {}
@@ -54,8 +70,10 @@ for at = from, #ARGV, 12 do
     else
       lines[queue] = lines[queue] or {}
       table.insert(lines[queue], id)
+      redis.call('HSET', job, 'n', redis.call('INCR', base .. 'numbers'))
     end
     tell(queue, id, labels, 'waiting')
+    if admissions[queue] then admissions[queue].hold(id, timestamp, cjson.decode(labels).tenant) end
     marked[queue] = 'waiting'
   end
 end

@@ -5,6 +5,7 @@ import { queueKeys } from '../engine/keys.ts';
 import { labelsOf } from '../engine/labels.ts';
 import { EVENTS_KEPT } from '../engine/limits.ts';
 import type { StoredOptions } from '../engine/record.ts';
+import type { Admission } from './admission.ts';
 import { storeFlow } from './flow-script.ts';
 
 /** A job of a flow and those that it waits for. Inputs must have passed their types' schemas. */
@@ -21,6 +22,7 @@ export interface FlowSetup {
   redis: Redis;
   prefix: string;
   newId: (queue: string, timestamp: number) => string;
+  admission: Admission;
   /** What is stored of a job's options. */
   toStored: (type: JobType, options: JobOptions, labels: FlowLabels) => JobsOptions & StoredOptions;
 }
@@ -36,7 +38,10 @@ interface Member extends FlowTree {
   members: Member[];
 }
 
-/** Stores a whole tree, or nothing of it, in one step. All of its jobs carry the labels. Returns their ids as the tree. */
+/**
+ * Stores a whole tree, or nothing of it, in one step. All of its jobs carry the labels. Returns their ids as the tree.
+ * @throws SpillwayError `queue_full` where one of the queues has no room for its part
+ */
 export async function addFlow(
   setup: FlowSetup,
   tree: FlowTree,
@@ -49,7 +54,7 @@ export async function addFlow(
   const stored = members.map(({ type, options = {} }) => setup.toStored(type, options, labels));
   const delayMs = stored.reduce((sum, { delay = 0 }) => sum + delay, 0);
   const keys = queues.map((queue) => queueKeys(setup.prefix, queue));
-  await storeFlow(
+  const reply = await storeFlow(
     setup.redis,
     keys.map(({ events }) => events),
     [
@@ -64,7 +69,9 @@ export async function addFlow(
       ]),
     ],
   );
-  return toReply(root);
+  if (!Array.isArray(reply)) return toReply(root);
+  const [number, ...why] = reply as unknown[];
+  throw await setup.admission.refuse(queues[Number(number) - 1] ?? '', why);
 }
 
 function named(tree: FlowTree, parent: Member | undefined, newId: (queue: string) => string): Member {

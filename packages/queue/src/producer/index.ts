@@ -3,6 +3,8 @@ import {
   type Job,
   type JobOptions,
   type JobType,
+  type QueueLimits,
+  type QueueLimitsRequest,
   queueOf,
   type RetryFailedReply,
   type RetryFailedRequest,
@@ -11,19 +13,24 @@ import {
 import type { JobsOptions } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { addQueues, openRecord, sealRecord } from '../engine/batches.ts';
+import { groupField, leaveGroup } from '../engine/groups.ts';
 import { queueKeys } from '../engine/keys.ts';
 import { labelParts, labelsOf, targetsOf } from '../engine/labels.ts';
 import { KEEP_COMPLETED_S } from '../engine/limits.ts';
 import { openQueues, type QueueHandles } from '../engine/queue-handles.ts';
+import { setLimits } from '../engine/queue-limits.ts';
 import { storedOptions as readOptions, type StoredBackoff, type StoredOptions } from '../engine/record.ts';
 import { NO_WINDOW, takeSnapshot } from '../engine/snapshot.ts';
 import { withRedis } from '../engine/unavailable.ts';
+import { type Arrivals, countArrivals } from '../rates/add-counts.ts';
 import { type Addition, addToLine } from './add.ts';
+import { type Admission, createAdmission, type DrainPerSecond } from './admission.ts';
 import { type Batches, createBatches } from './batches.ts';
 import { type CancelOptions, type ControlOutcome, createCancel, notFound } from './cancel.ts';
 import { type BatchClaim, type Claim, type Claims, createClaims, type KeyUse } from './claims.ts';
 import { createConclude } from './completion.ts';
 import { readDedupe } from './dedupe.ts';
+import { delayUntilDue } from './due.ts';
 import { addFlow, type FlowTree } from './flow.ts';
 import { assertRemovable } from './flow-control.ts';
 import { createIds, timeOf } from './ids.ts';
@@ -67,7 +74,7 @@ export interface Producer {
   submitFlow(tree: FlowTree, labels: { batch: string; tenant?: string | undefined }): Promise<FlowMember>;
   /**
    * Stores one job. Resolves once Redis holds it.
-   * @throws SpillwayError `idempotency_key_reused`, `invalid_request` for dedupe options that do not go together
+   * @throws SpillwayError `idempotency_key_reused`, `queue_full`, `invalid_request` for options that do not go together
    */
   submit(submission: Submission): Promise<SubmittedJob>;
   /**
@@ -96,6 +103,11 @@ export interface Producer {
   retryFailed(queue: string, filter: RetryFailedRequest): Promise<RetryFailedReply>;
   /** Forgets a job that no worker runs. @throws job_not_found, job_active, not_finished (part of a flow that waits). */
   remove(id: string): Promise<void>;
+  /**
+   * Gives a queue these limits in the place of all that it had, in one step. They count from the next start or submit on.
+   * Called again with the same, it changes nothing. Resolves with the limits as they are now.
+   */
+  setLimits(queue: string, limits: QueueLimitsRequest): Promise<QueueLimits>;
   pause(queue: string): Promise<ControlOutcome>;
   resume(queue: string): Promise<ControlOutcome>;
   close(): Promise<void>;
@@ -107,14 +119,18 @@ export function createProducer(setup: {
   onError: (error: Error) => void;
   /** How long idempotency keys are kept, in seconds; by default as long as completed jobs. */
   keysKeptS?: number;
+  /** Tells those who are refused when to come again; a few seconds where it is not given. */
+  drainPerSecond?: DrainPerSecond;
   now?: () => number;
 }): Producer {
   const { redis, prefix, keysKeptS = KEEP_COMPLETED_S, now = Date.now } = setup;
   const queues = openQueues(redis, prefix, setup.onError);
   const newId = createIds();
-  const intake = createIntake(redis, prefix);
+  const admission = createAdmission({ drainPerSecond: setup.drainPerSecond, now });
+  const intake = createIntake({ redis, prefix, admission });
   const claims = createClaims({ redis, prefix, newId, keptS: keysKeptS });
-  const line = { redis, prefix, queues, intake, claims, newId };
+  const arrivals = countArrivals({ redis, prefix, onError: setup.onError });
+  const line = { redis, prefix, queues, admission, intake, claims, arrivals, newId };
   const cancel = createCancel({ redis, prefix, now });
   const retrySetup = { redis, prefix, queues, now };
   const retry = createRetry(retrySetup);
@@ -129,36 +145,47 @@ export function createProducer(setup: {
       conclude: createConclude({ redis, prefix, submit: submitOne, now }),
       retryFailed: (batch, known, request) => retryBatch(retrySetup, { batch, queues: known }, request),
     }),
-    submitFlow: (tree, labels) => withRedis(redis, () => submitFlow(line, tree, labels, now())),
+    async submitFlow(tree, labels) {
+      const flow = await withRedis(redis, () => submitFlow(line, tree, labels, now()));
+      countFlow(arrivals, tree);
+      return flow;
+    },
     submit: submitOne,
     claimBatch: (use, body) => withRedis(redis, () => claims.batch(use, body, now())),
     cancel,
     retry: (id) => withRedis(redis, () => retry.one(id)),
     retryFailed: (queue, filter) => withRedis(redis, () => retry.failed(queue, filter)),
     remove: (id) => withRedis(redis, () => remove(redis, prefix, id)),
+    setLimits: (queue, limits) => withRedis(redis, () => setLimits(redis, queueKeys(prefix, queue), limits)),
     pause: (queue) => withRedis(redis, () => setPaused(queues, queue, true)),
     resume: (queue) => withRedis(redis, () => setPaused(queues, queue, false)),
-    close: () => queues.close(),
+    close() {
+      arrivals.close();
+      return queues.close();
+    },
   };
 }
 
 async function submit(line: Line, submission: Submission, now: number): Promise<SubmittedJob> {
   const { type, input = {}, batch, tenant } = submission;
-  const { stored, dedupe } = storedOptions(submission);
+  const { stored, dedupe } = storedOptions(submission, now);
   const claim =
     submission.idempotencyKey === undefined ? submission.claim : await claimJob(line, submission, { stored, now });
   const origin = claim ? originOf(claim) : { id: line.newId(type.queue, now), queue: type.queue, timestamp: now };
   const { id, queue, timestamp } = origin;
+  // A claim may be older than this try: the time that was asked for is the same.
+  if (stored.delay && submission.options?.runAt) stored.delay = delayUntilDue(submission.options, timestamp);
   const addition = { id, queue, timestamp, type: type.type, data: JSON.stringify(input), stored, claim, dedupe };
-  const stands = await store(line, addition);
+  const { stands, isParked } = await store(line, addition);
   const accepted: Job = {
     id,
     type: type.type,
     queue,
-    state: stored.delay ? 'delayed' : 'waiting',
+    state: stored.delay || isParked ? 'delayed' : 'waiting',
     attempt: 0,
     attempts: stored.attempts ?? 1,
-    priority: stored.priority,
+    priority: stored.priority ?? stored.groupPriority,
+    group: stored.group,
     tags: stored.tags,
     batch,
     tenant,
@@ -166,13 +193,16 @@ async function submit(line: Line, submission: Submission, now: number): Promise<
     runAt: stored.delay ? new Date(timestamp + stored.delay).toISOString() : undefined,
     input,
   };
-  if (!claim?.replayed && stands === accepted.id) return accepted;
+  if (!claim?.replayed && stands === accepted.id) {
+    line.arrivals.count(queue);
+    return accepted;
+  }
   return asItStands(line, accepted, { stands, replayed: claim?.replayed ?? false });
 }
 
 /** A flow is a batch of which nothing is stored, or all. It is sealed before, so that nobody has to come back to it. */
 async function submitFlow(
-  { redis, prefix, newId }: Line,
+  { redis, prefix, newId, admission }: Line,
   tree: FlowTree,
   labels: { batch: string; tenant?: string | undefined },
   now: number,
@@ -183,7 +213,7 @@ async function submitFlow(
     addQueues(place, labels.batch, [...queuesIn(tree)]),
     sealRecord(place, labels.batch, { now }),
   ]);
-  return addFlow({ redis, prefix, newId, toStored: memberOptions }, tree, labels, now);
+  return addFlow({ redis, prefix, newId, admission, toStored: memberOptions }, tree, labels, now);
 }
 
 function queuesIn({ type, children }: FlowTree): Set<string> {
@@ -195,22 +225,26 @@ function originOf({ id }: Claim): Pick<Addition, 'id' | 'queue' | 'timestamp'> {
   return { id, queue: queueOf(id) ?? '', timestamp: timeOf(id) };
 }
 
-/** Resolves with the id of the job that stands, which is another one only by dedupe. */
-async function store(line: Line, job: Omit<Addition, 'labels'>): Promise<string> {
+/** Resolves with the id of the job that stands, which is another one only by dedupe, and whether the queue holds it back. */
+async function store(line: Line, job: Omit<Addition, 'labels'>): ReturnType<typeof addToLine> {
   const { id, queue, type, data, stored, timestamp, claim, dedupe } = job;
   const labelled = labelsOf(stored);
   const labels = labelled && JSON.stringify(labelled);
   if (stored.delay || stored.priority || dedupe) return addToLine(line, { ...job, labels });
-  await line.intake.store(queue, { id, type, input: data, options: JSON.stringify(stored), timestamp, labels }, claim);
-  return id;
+  const group = groupField(stored);
+  const options = JSON.stringify(stored);
+  const state = await line.intake.store(queue, { id, type, input: data, options, timestamp, labels, group }, claim);
+  return { stands: id, isParked: state === 'delayed' };
 }
 
 interface Line {
   redis: Redis;
   prefix: string;
   queues: QueueHandles;
+  admission: Admission;
   intake: Intake;
   claims: Claims;
+  arrivals: Arrivals;
   newId: ReturnType<typeof createIds>;
 }
 
@@ -220,6 +254,11 @@ function claimJob(
   { stored, now }: { stored: JobsOptions; now: number },
 ): Promise<Claim> {
   return claims.job({ key, tenant }, { type, input, options, delayMs: stored.delay ?? 0 }, now);
+}
+
+function countFlow(arrivals: Arrivals, { type, children }: FlowTree): void {
+  arrivals.count(type.queue);
+  for (const child of children) countFlow(arrivals, child);
 }
 
 /** The job that a submit found instead of making one. Where it is gone, what it was accepted with is all that is known. */
@@ -241,20 +280,21 @@ async function asItStands(
  * What is stored with the job, and nothing that is a default: a million waiting jobs pay for every byte.
  * @throws SpillwayError `invalid_request` for dedupe options that do not go together
  */
-function storedOptions({
-  type,
-  options,
-  batch,
-  tenant,
-}: Omit<Submission, 'input'>): Pick<Addition, 'stored' | 'dedupe'> {
+function storedOptions(
+  { type, options, batch, tenant }: Omit<Submission, 'input'>,
+  now: number,
+): Pick<Addition, 'stored' | 'dedupe'> {
   const asked = { ...type.defaults, ...options };
-  const { attempts = 1, backoff, priority = 0, timeoutMs, ttlMs, tags, delayMs = 0 } = asked;
+  const { attempts = 1, backoff, priority = 0, timeoutMs, ttlMs, tags } = asked;
+  // A time of its own stands in the place of the type's delay.
+  const delayMs = delayUntilDue(options?.runAt === undefined ? asked : options, now);
   const stored: JobsOptions & StoredOptions = {};
   if (attempts > 1) {
     stored.attempts = attempts;
     if (backoff) stored.backoff = storedBackoff(backoff);
   }
-  if (priority > 0) stored.priority = priority;
+  if (asked.group !== undefined) stored.group = asked.group;
+  if (priority > 0) stored[asked.group === undefined ? 'priority' : 'groupPriority'] = priority;
   if (delayMs > 0) stored.delay = delayMs;
   if (timeoutMs !== type.defaults.timeoutMs) stored.timeoutMs = timeoutMs;
   // Looked at before the type is, so it is stored also where it is the type's default.
@@ -267,10 +307,20 @@ function storedOptions({
   return { stored: Object.assign(stored, kept), dedupe: by };
 }
 
-/** @throws SpillwayError `invalid_request` for `dedupe`: a job in whose place another stands cannot be waited for. */
+/**
+ * @throws SpillwayError `invalid_request` for `dedupe`: a job in whose place another stands cannot be waited for; and for `runAt`: a parent's delay begins when its
+ * children have ended, so a time may have no meaning.
+ */
 function memberOptions(type: JobType, options: JobOptions, labels: Pick<Submission, 'batch' | 'tenant'>) {
-  if (!options.dedupe) return storedOptions({ type, options, ...labels }).stored;
+  if (options.runAt !== undefined)
+    throw new SpillwayError('invalid_request', `expected no runAt in the jobs of a flow, got it for ${type.type}`);
+  if (!options.dedupe) return fromFlow(storedOptions({ type, options, ...labels }, 0).stored);
   throw new SpillwayError('invalid_request', `expected no dedupe in the jobs of a flow, got it for ${type.type}`);
+}
+
+/** The engine moves members of a flow by itself, so those with a group are looked at when a worker takes them. */
+function fromFlow(stored: Addition['stored']): Addition['stored'] {
+  return stored.group === undefined ? stored : { ...stored, ungranted: true };
 }
 
 function storedBackoff({ type, delayMs, jitter, maxDelayMs }: NonNullable<JobOptions['backoff']>): StoredBackoff {
@@ -293,9 +343,11 @@ async function remove(redis: Redis, prefix: string, id: string): Promise<void> {
     throw new SpillwayError('job_active', `expected a job that no worker runs, got ${id}, which is running`);
   }
   const leftovers = redis.pipeline().del(keys.output(id), keys.steps(id));
-  for (const label of targetsOf(readOptions({ opts: options ?? '{}' })))
-    leftovers.zrem(keys.label(...labelParts(label)), id);
+  const stored = readOptions({ opts: options ?? '{}' });
+  for (const label of targetsOf(stored)) leftovers.zrem(keys.label(...labelParts(label)), id);
   await leftovers.exec();
+  const group = groupField(stored);
+  if (group !== undefined) await leaveGroup(redis, keys, id, group);
 }
 
 async function setPaused(queues: QueueHandles, queue: string, paused: boolean): Promise<ControlOutcome> {

@@ -78,13 +78,13 @@ async function retryAll(
   ids: readonly string[],
   retryOfFlow: (id: string) => Promise<number>,
 ): Promise<number[]> {
-  const { redis, prefix } = setup;
+  const { redis, prefix, now } = setup;
   const keys = queueKeys(prefix, queue);
   const { failed, completed, active, wait, prioritized, priorities, events, meta, marker } = keys;
   const answers = (await retryEnded(
     redis,
     [failed, completed, active, wait, prioritized, priorities, events, meta, marker],
-    [keys.base, EVENTS_KEPT, ...ids],
+    [keys.base, EVENTS_KEPT, now(), ...ids],
   )) as number[];
   return Promise.all(
     answers.map(async (answer, index) => (answer === OF_FLOW ? retryOfFlow(ids[index] ?? '') : answer)),
@@ -97,6 +97,8 @@ async function retryByEngine({ redis, prefix, queues }: RetrySetup, queue: strin
   const keys = queueKeys(prefix, queue);
   const reopen = () => reopenMember(redis, [keys.job(id)], [keys.base, id]);
   await clearCancellation(redis, keys, id);
+  // The engine gives no number in line, and the old one would put the job before all others.
+  await redis.hdel(keys.job(id), 'n');
   await reopen();
   try {
     await job?.retry('failed', { resetAttemptsMade: true });

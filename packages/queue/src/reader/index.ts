@@ -5,17 +5,22 @@ import {
   type JobListQuery,
   type LogPage,
   type OutputPage,
+  type QueueGroups,
   type QueueInfo,
+  type QueueLimits,
   queueOf,
   type Snapshot,
   unknownJob,
 } from '@spillway/contracts';
 import type { Redis } from 'ioredis';
 import { readBatch } from '../engine/batches.ts';
+import { readGroupLimits, readGroups } from '../engine/groups.ts';
 import { queueKeys } from '../engine/keys.ts';
 import type { LabelTarget } from '../engine/labels.ts';
+import { decodeLimits } from '../engine/queue-limits.ts';
 import { NO_WINDOW, takeSnapshot, type WatchedFrom, type WindowedSnapshot, windowAfter } from '../engine/snapshot.ts';
 import { withRedis } from '../engine/unavailable.ts';
+import { createPositions, type Positions } from '../rates/positions.ts';
 import { listFailures, readResults } from './batches.ts';
 import { readBrief } from './brief.ts';
 import { readLabelled } from './labelled.ts';
@@ -23,11 +28,12 @@ import { listJobs } from './list.ts';
 import { listLabelled } from './list-labelled.ts';
 
 export { type Labels, type LabelTarget, targetsOf } from '../engine/labels.ts';
+export type { Position } from '../rates/positions.ts';
 export { toQueueInfo } from './queue-info.ts';
 
 /** Jobs as the world sees them. Nothing here changes anything. All calls fail with `unavailable` while Redis is away. */
 export interface Reader {
-  /** @throws SpillwayError `job_not_found` */
+  /** With its place in line, where it waits. @throws SpillwayError `job_not_found` */
   job(id: string): Promise<Job>;
   /**
    * A job at one position of its queue's event stream, with the log and output that follow `after`; all of them when `after`
@@ -55,7 +61,13 @@ export interface Reader {
   ): Promise<{ jobs: Job[]; next?: string }>;
   /** What became of each job of a batch, a few at a time, queue by queue. @throws batch_not_found, at the first step */
   results(batch: string): AsyncGenerator<BatchResult[], void>;
-  queue(name: string): Promise<Pick<QueueInfo, 'counts' | 'paused'>>;
+  queue(name: string): Promise<Pick<QueueInfo, 'counts' | 'paused' | 'limits'>>;
+  /** The groups of a queue that have jobs in line; undefined where none has. */
+  groups(queue: string): Promise<QueueGroups | undefined>;
+  /** All limits of a queue, its groups' among them. */
+  limits(queue: string): Promise<QueueLimits>;
+  /** Where those of the jobs stand that wait, in line or for their time: a call or more a queue. */
+  positions: Positions;
 }
 
 /** A set of jobs: the first of them, newest first, and how many there are in all. */
@@ -75,11 +87,19 @@ export function createReader({ redis, prefix }: { redis: Redis; prefix: string }
     if (!found) throw unknownJob(id);
     return found;
   };
+  const places = createPositions({ redis, prefix });
+  const positions: Positions = (ids) => withRedis(redis, () => places(ids));
+  const placed = async (job: Job): Promise<Job> => {
+    if (job.state !== 'waiting' && job.state !== 'delayed') return job;
+    const found = (await positions([job.id])).get(job.id);
+    return found ? { ...job, position: found.position } : job;
+  };
   return {
-    job: async (id) => (await read(id, NO_WINDOW)).job,
+    positions,
+    job: async (id) => placed((await read(id, NO_WINDOW)).job),
     async snapshot(id, after) {
       const { job, cursor, log, output } = await read(id, windowAfter(after));
-      return { job, cursor, log, output };
+      return { job: await placed(job), cursor, log, output };
     },
     async log(id, after, most) {
       const { log, cursor, first } = await read(id, { ...NO_WINDOW, log: { from: after, most } });
@@ -100,6 +120,8 @@ export function createReader({ redis, prefix }: { redis: Redis; prefix: string }
     failures: (batch, page) => withRedis(redis, () => listFailures(redis, prefix, batch, page)),
     results: (batch) => readResults(redis, prefix, batch),
     queue: (name) => withRedis(redis, () => readQueue(redis, prefix, name)),
+    limits: (queue) => withRedis(redis, () => readLimits(redis, prefix, queue)),
+    groups: (queue) => withRedis(redis, () => readGroups(redis, queueKeys(prefix, queue))),
   };
 }
 
@@ -120,24 +142,43 @@ async function readQueued(redis: Redis, prefix: string, queue: string, most: num
   };
 }
 
-async function readQueue(redis: Redis, prefix: string, name: string): Promise<Pick<QueueInfo, 'counts' | 'paused'>> {
+async function readQueue(
+  redis: Redis,
+  prefix: string,
+  name: string,
+): Promise<Pick<QueueInfo, 'counts' | 'paused' | 'limits'>> {
   const keys = queueKeys(prefix, name);
   const replies = await redis
     .pipeline()
     .llen(keys.wait)
     .zcard(keys.prioritized)
+    .zcard(keys.grouped)
     .zcard(keys.delayed)
     .zcard(keys.blocked)
     .llen(keys.active)
     .zcard(keys.completed)
     .zcard(keys.failed)
-    .hexists(keys.meta, 'paused')
+    .hmget(keys.meta, 'paused', 'limits')
     .exec();
-  const [wait = 0, prioritized = 0, delayed = 0, blocked = 0, active = 0, completed = 0, failed = 0, paused = 0] = (
-    replies ?? []
-  ).map(([error, value]) => {
+  const values = (replies ?? []).map(([error, value]) => {
     if (error) throw error;
-    return value as number;
+    return value;
   });
-  return { paused: paused === 1, counts: { waiting: wait + prioritized, delayed, blocked, active, completed, failed } };
+  const [paused, stored] = values.pop() as (string | null)[];
+  const [wait = 0, prioritized = 0, grouped = 0, delayed = 0, blocked = 0, active = 0, completed = 0, failed = 0] =
+    values as number[];
+  const limits = decodeLimits(stored);
+  return {
+    paused: paused !== null,
+    ...(limits && { limits }),
+    counts: { waiting: wait + prioritized + grouped, delayed, blocked, active, completed, failed },
+  };
+}
+
+async function readLimits(redis: Redis, prefix: string, name: string): Promise<QueueLimits> {
+  const [{ limits }, groups] = await Promise.all([
+    readQueue(redis, prefix, name),
+    readGroupLimits(redis, queueKeys(prefix, name)),
+  ]);
+  return { ...limits, ...(groups && { groups }) };
 }

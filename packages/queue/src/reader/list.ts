@@ -14,6 +14,7 @@ const SECTIONS = [
   { name: 'active', place: 'active', states: ['active'], kind: 'list' },
   { name: 'wait', place: 'waiting', states: ['waiting'], kind: 'list' },
   { name: 'prioritized', place: 'waiting', states: ['waiting'], kind: 'set' },
+  { name: 'grouped', place: 'waiting', states: ['waiting'], kind: 'set' },
   { name: 'delayed', place: 'delayed', states: ['delayed'], kind: 'set' },
   { name: 'blocked', place: 'blocked', states: ['blocked'], kind: 'set' },
   { name: 'ended', states: ['completed', 'failed', 'cancelled'], kind: 'ended' },

@@ -28,7 +28,13 @@ export async function storeArray(services: Services, call: ArrayCall): Promise<S
   const { id, replayed, entries } = claim;
   if (entries) return { id, replayed, jobs: entries };
   const stored = await storeAll(services, call, jobs, claim);
+  // What the queue had no room for is stored when the batch is sent again.
+  if (stored.jobs.some(hadNoRoom)) return { id, replayed, jobs: stored.jobs };
   return { id, replayed, jobs: await claim.settle(stored.jobs) };
+}
+
+function hadNoRoom(entry: BatchEntry): boolean {
+  return 'error' in entry && entry.error.code === 'queue_full';
 }
 
 async function storeAll(

@@ -60,6 +60,8 @@ function readEntry(entry: unknown): BatchLine {
 /** What is wrong with one job is said at its place; what is wrong with Redis fails the whole call. */
 function toRefusal(error: unknown): Extract<BatchEntry, { error: unknown }> {
   if (!(error instanceof SpillwayError) || error.code === 'unavailable') throw error;
-  const { code, message, errors } = error;
-  return { error: { code, message, ...(errors && { errors }) } };
+  const { code, message, errors, retryAfterS } = error;
+  return {
+    error: { code, message, ...(errors && { errors }), ...(retryAfterS !== undefined && { retryAfterS }) },
+  };
 }

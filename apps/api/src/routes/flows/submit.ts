@@ -22,6 +22,7 @@ const schema = {
       'invalid_json',
       'unknown_type',
       'invalid_input',
+      'queue_full',
       'body_too_large',
       'unsupported_media_type',
     ),

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { Job } from '@spillway/contracts';
 import { Type } from 'typebox';
 import type { App } from '../../app.ts';
 import type { Services } from '../../services.ts';
@@ -18,11 +19,18 @@ const schema = {
   },
 };
 
+/** A job that waits is the same for as long as its place is: an estimate differs each time that it is made. */
+function lasting({ position, ...job }: Job): object {
+  return { ...job, ahead: position?.ahead, reason: position?.reason };
+}
+
 export function getJob(app: App, { reader, waitForEnd }: Services): void {
   app.get('/v1/jobs/:id', { schema, config: scoped('read', 'watch') }, async ({ params, query, headers }, reply) => {
     const waitMs = Number(query.wait ?? 0) * 1000;
     const job = await (waitMs > 0 ? waitForEnd(params.id, waitMs) : reader.job(params.id));
-    const etag = `"${createHash('sha1').update(JSON.stringify(job)).digest('base64url')}"`;
+    const etag = `"${createHash('sha1')
+      .update(JSON.stringify(lasting(job)))
+      .digest('base64url')}"`;
     reply.header('etag', etag);
     if (headers['if-none-match'] === etag) return reply.code(304).send();
     return job;

@@ -49,6 +49,7 @@ const schema = {
       'unknown_type',
       'invalid_input',
       'idempotency_key_reused',
+      'queue_full',
       'body_too_large',
       'unsupported_media_type',
     ),

@@ -23,13 +23,14 @@ const one = {
 };
 
 export function listQueues(app: App, services: Services): void {
-  const { catalogue } = services;
+  const { catalogue, reader } = services;
   app.get('/v1/queues', { schema: all, config: scoped('read') }, async () => {
     const names = await catalogue.queues();
     return { queues: await Promise.all(names.map((name) => readQueueInfo(name, services))) };
   });
   app.get('/v1/queues/:name', { schema: one, config: scoped('read') }, async ({ params }) => {
     await catalogue.assertQueue(params.name);
-    return readQueueInfo(params.name, services);
+    const [info, groups] = await Promise.all([readQueueInfo(params.name, services), reader.groups(params.name)]);
+    return { ...info, ...(groups && { groups }) };
   });
 }

@@ -1,0 +1,78 @@
+import type { Redis } from 'ioredis';
+import type { QueueKeys } from '../engine/keys.ts';
+import { EVENTS_KEPT } from '../engine/limits.ts';
+import { reportOthers } from '../engine/unavailable.ts';
+import { clearStarted, letIn } from './let-in-script.ts';
+
+/** How often a worker looks for jobs that are held back: seldom while there are none, often enough not to run dry otherwise. */
+const LOOK_MS = 1000;
+const LOOK_AGAIN_MS = 50;
+/** Jobs that are let in at once: about a millisecond, in which Redis serves nobody else. */
+const LET_IN_MAX = 100;
+/** How often one of the workers clears the tenants' lists: it reads every job in them, and a submit clears the heads itself. */
+const CLEAR_MS = 10_000;
+/** Jobs of a tenant that one call looks at: a millisecond at most. */
+const CLEAR_CHUNK = 200;
+
+/**
+ * Lets in what the queue's limits hold back, for as long as it is not stopped, and keeps the tenants' lists of jobs that were
+ * not started true. Several workers may do so for one queue. Returns the stop.
+ */
+export function letInHeldJobs(setup: { redis: Redis; keys: QueueKeys; onError: (error: Error) => void }): () => void {
+  const { redis, keys } = setup;
+  const report = reportOthers(setup.onError);
+  let timer: NodeJS.Timeout;
+  let stopped = false;
+
+  async function look(): Promise<number> {
+    // What waits for a Redis that is away must not pile up.
+    if (redis.status !== 'ready') return LOOK_MS;
+    const held = await letInOnce(redis, keys);
+    await clearTenants(redis, keys, CLEAR_MS);
+    return held > 0 ? LOOK_AGAIN_MS : LOOK_MS;
+  }
+
+  function lookAndReport(): Promise<number> {
+    return look().catch((error: Error) => {
+      report(error);
+      return LOOK_MS;
+    });
+  }
+
+  function lookIn(ms: number): void {
+    if (stopped) return;
+    timer = setTimeout(() => {
+      void lookAndReport().then(lookIn);
+    }, ms);
+  }
+
+  lookIn(LOOK_MS);
+  return () => {
+    stopped = true;
+    clearTimeout(timer);
+  };
+}
+
+/** Lets jobs in until there is no more room. @returns how many are held back still. */
+export async function letInOnce(redis: Redis, keys: QueueKeys): Promise<number> {
+  for (let held = Number.POSITIVE_INFINITY; ; ) {
+    const { delayed, meta, events, wait, base } = keys;
+    const left = Number(await letIn(redis, [delayed, meta, events, wait], [base, EVENTS_KEPT, LET_IN_MAX]));
+    // Less than a whole portion went in, so there is no more room, or nothing left.
+    if (left <= 0 || held - left < LET_IN_MAX) return Math.max(0, left);
+    held = left;
+  }
+}
+
+/** Clears the lists of all tenants, unless a worker of the queue did so within `pauseMs`. */
+export async function clearTenants(redis: Redis, keys: QueueKeys, pauseMs: number): Promise<void> {
+  if ((await redis.exists(keys.tenants)) === 0) return;
+  if (pauseMs > 0 && !(await redis.set(keys.tenantsCleared, 1, 'PX', pauseMs, 'NX'))) return;
+  for (const tenant of await redis.smembers(keys.tenants)) {
+    let from = 0;
+    do {
+      const touched = [keys.tenant(tenant), keys.tenants];
+      from = Number(await clearStarted(redis, touched, [keys.base, tenant, from, CLEAR_CHUNK]));
+    } while (from > 0);
+  }
+}
