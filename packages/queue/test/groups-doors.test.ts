@@ -9,7 +9,7 @@ import { openGroups } from './grouped.ts';
 const FAILED: Outcome = { kind: 'failed', error: { code: 'handler_failed', message: 'no' }, retry: true };
 const CAPPED = { default: { concurrency: 1 } };
 
-test.each([
+test.each<[string, object, object, boolean]>([
   ['a first start', {}, {}, true],
   ['a start after others', {}, { attemptsStarted: 2 }, false],
   ['a start after a failure', {}, { attemptsMade: 1 }, false],
