@@ -3,8 +3,8 @@ import { openSandbox, until } from '@spillway/testkit';
 import { FlowProducer } from 'bullmq';
 import type { ChildEnd, ConsumerSetup, Lease, Outcome } from '../src/consumer/index.ts';
 import { engineName, queueKeys } from '../src/engine/keys.ts';
-import type { FlowTree } from '../src/producer/flow.ts';
 import { createAdmission } from '../src/producer/admission.ts';
+import type { FlowTree } from '../src/producer/flow.ts';
 import { addFlow } from '../src/producer/flow.ts';
 import { COMPLETED, consume, gate, openFeed, openQueue, TYPE } from './fixture.ts';
 
