@@ -5,6 +5,7 @@ import { createFeed } from '@spillway/queue/feed';
 import { createProducer } from '@spillway/queue/producer';
 import { createReader } from '@spillway/queue/reader';
 import { createRegistry } from '@spillway/queue/registry';
+import { createSchedules } from '@spillway/queue/schedules';
 import { openTokenRecords } from '@spillway/queue/tokens';
 import {
   ConfigError,
@@ -19,6 +20,8 @@ import {
 import { buildApp } from './app.ts';
 import { createCatalogue } from './catalogue.ts';
 import { createMetrics } from './metrics.ts';
+import { fireTick } from './schedules/fire.ts';
+import { startTicker } from './schedules/ticker.ts';
 import { createEndListener, createWaitForEnd } from './wait-for-end.ts';
 
 /** A service that serves starts without Redis, and says so in `/readyz`; what it finds later it warns of. */
@@ -41,6 +44,8 @@ async function start({ config, logger }: ServiceSetup): Promise<RunningService> 
   const listener = createEndListener();
   const feed = createFeed({ reads, commands: redis, prefix, listener, onError });
   const catalogue = createCatalogue(registry, (err) => logger.error({ err }, 'a job type is left out'));
+  const schedules = createSchedules({ redis, prefix });
+  const metrics = createMetrics({ queues: catalogue.queues, reader, workers: registry });
   const tokenRecords = openTokenRecords({ redis, prefix, secrets: config.tokenSecret, onError });
   const { secrets, isRevoked } = tokenRecords;
   const tokens = createTokens({ issuer: prefix, keys, secrets, isRevoked });
@@ -56,10 +61,11 @@ async function start({ config, logger }: ServiceSetup): Promise<RunningService> 
       reader,
       registry,
       catalogue,
+      schedules,
       files,
       tokens,
       tokenRecords,
-      metrics: createMetrics({ queues: catalogue.queues, reader, workers: registry }),
+      metrics,
       waitForEnd: createWaitForEnd(feed, listener, reader),
       readiness: () => checkReadiness({ redis: redisCheck(redis) }),
     },
@@ -70,9 +76,15 @@ async function start({ config, logger }: ServiceSetup): Promise<RunningService> 
   ]);
   if (refusals.length > 0) throw new ConfigError(refusals.map((reason) => `REDIS_URL: ${reason}`));
   const url = await app.listen({ host: config.host, port: config.port });
+  const ticker = startTicker({
+    schedules,
+    fire: (schedule, tick) => fireTick({ producer, catalogue, metrics }, schedule, tick),
+    onError: (err) => logger.error({ err }, 'schedules could not be looked after'),
+  });
   return {
     url,
     async stop() {
+      await ticker.close();
       listener.close();
       await app.close();
       tokenRecords.close();

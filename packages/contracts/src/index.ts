@@ -13,5 +13,6 @@ export * from './keys.ts';
 export * from './position.ts';
 export * from './problem.ts';
 export * from './rooms.ts';
+export * from './schedule.ts';
 export * from './state.ts';
 export * from './tokens.ts';

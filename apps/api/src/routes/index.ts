@@ -16,6 +16,9 @@ import { submitJob } from './jobs/submit.ts';
 import { controlQueue } from './queues/control.ts';
 import { listQueues } from './queues/list.ts';
 import { retryFailed } from './queues/retry-failed.ts';
+import { controlSchedule } from './schedules/control.ts';
+import { listSchedules } from './schedules/list.ts';
+import { putSchedule } from './schedules/put.ts';
 import { health } from './service/health.ts';
 import { metrics } from './service/metrics.ts';
 import { makeTicket } from './tokens/make-ticket.ts';
@@ -41,6 +44,10 @@ export async function registerRoutes(
 
   submitBatch(app, services);
   submitFlow(app, services);
+
+  listSchedules(app, services);
+  putSchedule(app, services);
+  controlSchedule(app, services);
 
   mintToken(app, services);
   revokeToken(app, services);

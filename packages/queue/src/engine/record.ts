@@ -13,6 +13,7 @@ export interface StoredOptions {
   tags?: string[];
   batch?: string;
   tenant?: string;
+  schedule?: string;
 }
 
 /** Pauses between attempts, in the engine's own words; it ignores the longest one, which is ours. */
@@ -48,6 +49,7 @@ export function toJob(id: string, placement: Placement, record: JobRecord): Job 
     ...(options.tags && { tags: options.tags }),
     ...(options.batch && { batch: options.batch }),
     ...(options.tenant && { tenant: options.tenant }),
+    ...(options.schedule && { schedule: options.schedule }),
     ...(record.parentKey && { parent: idOfKey(record.parentKey) }),
     ...(record.children && { children: childLinks(record).map((child) => child.id) }),
     ...(record.pb && { worker: record.pb }),

@@ -11,7 +11,7 @@ import {
 import type { JobsOptions } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { queueKeys } from '../engine/keys.ts';
-import { labelParts, labelsOf, targetsOf } from '../engine/labels.ts';
+import { indexesOf, labelParts, labelsOf } from '../engine/labels.ts';
 import { KEEP_COMPLETED_S } from '../engine/limits.ts';
 import { openQueues, type QueueHandles } from '../engine/queue-handles.ts';
 import { storedOptions as readOptions, type StoredBackoff, type StoredOptions } from '../engine/record.ts';
@@ -20,7 +20,7 @@ import { withRedis } from '../engine/unavailable.ts';
 import { type Addition, addToLine } from './add.ts';
 import { type CancelOptions, type ControlOutcome, createCancel, notFound } from './cancel.ts';
 import { type BatchClaim, type Claim, type Claims, createClaims, type KeyUse } from './claims.ts';
-import { readDedupe } from './dedupe.ts';
+import { readDedupe, readOverlap, type ScheduledBy } from './dedupe.ts';
 import { addFlow, type FlowTree } from './flow.ts';
 import { assertRemovable } from './flow-control.ts';
 import { createIds, timeOf } from './ids.ts';
@@ -28,6 +28,8 @@ import { createIntake, type Intake } from './intake.ts';
 import { createRetry } from './retry.ts';
 
 export type { BatchClaim } from './claims.ts';
+export { tickClaim } from './claims.ts';
+export type { ScheduledBy } from './dedupe.ts';
 export type { FlowTree } from './flow.ts';
 
 /** A job to be stored. The input must have passed the type's schema. */
@@ -41,6 +43,8 @@ export interface Submission {
   tenant?: string | undefined;
   /** Of its tenant's keys: the same key and submission is the same job. */
   idempotencyKey?: string | undefined;
+  /** The schedule that submits it. */
+  schedule?: ScheduledBy | undefined;
   /** Its place in a batch that has a key. A key of its own goes before it. */
   claim?: Claim | undefined;
 }
@@ -146,6 +150,7 @@ async function submit(line: Line, submission: Submission, now: number): Promise<
     tags: stored.tags,
     batch,
     tenant,
+    schedule: submission.schedule?.name,
     createdAt: new Date(timestamp).toISOString(),
     runAt: stored.delay ? new Date(timestamp + stored.delay).toISOString() : undefined,
     input,
@@ -210,6 +215,7 @@ function storedOptions({
   options,
   batch,
   tenant,
+  schedule,
 }: Omit<Submission, 'input'>): Pick<Addition, 'stored' | 'dedupe'> {
   const asked = { ...type.defaults, ...options };
   const { attempts = 1, backoff, priority = 0, timeoutMs, ttlMs, tags, delayMs = 0 } = asked;
@@ -226,8 +232,10 @@ function storedOptions({
   if (tags?.length) stored.tags = tags;
   if (batch) stored.batch = batch;
   if (tenant) stored.tenant = tenant;
-  if (!asked.dedupe) return { stored, dedupe: undefined };
-  const { by, stored: kept } = readDedupe(asked.dedupe, { type: type.type, tenant, delayMs });
+  if (schedule) stored.schedule = schedule.name;
+  const read = asked.dedupe ? readDedupe(asked.dedupe, { type: type.type, tenant, delayMs }) : readOverlap(schedule);
+  if (!read) return { stored, dedupe: undefined };
+  const { by, stored: kept } = read;
   return { stored: Object.assign(stored, kept), dedupe: by };
 }
 
@@ -257,7 +265,7 @@ async function remove(redis: Redis, prefix: string, queues: QueueHandles, id: st
     throw new SpillwayError('job_active', `expected a job that no worker runs, got ${id}, which is running`);
   }
   const leftovers = redis.pipeline().del(keys.output(id), keys.steps(id));
-  for (const label of targetsOf(readOptions({ opts: options ?? '{}' })))
+  for (const label of indexesOf(readOptions({ opts: options ?? '{}' })))
     leftovers.zrem(keys.label(...labelParts(label)), id);
   await leftovers.exec();
 }
