@@ -1,13 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import type {
-  ControlReply,
-  JobList,
-  Problem,
-  Schedule,
-  ScheduleControlReply,
-  ScheduleList,
-} from '@spillway/contracts';
+import type { ControlReply, JobList, Problem, Schedule, ScheduleControlReply, ScheduleList } from '@spillway/contracts';
 import { call, openSandbox, type Spillway, startService, startSpillway, until } from '@spillway/testkit';
 
 let spillway: Spillway;
@@ -30,11 +23,11 @@ test('a schedule submits a job at each tick, and the jobs say so', async () => {
   await put('ticking', { ...EVERY_SECOND, limit: 2, overlap: 'allow', options: { tags: ['by-clock'] } });
   const ended = await until('two ticks', async () => {
     const schedule = await get('ticking');
-    return schedule.ticks === 2 && schedule.last?.at && schedule.next.length === 0 && schedule;
+    return schedule.ticks === 2 && schedule.last && schedule.next.length === 0 ? schedule : undefined;
   });
   const jobs = await until('both jobs', async () => {
     const found = await jobsOf('ticking');
-    return found.length === 2 && found;
+    return found.length === 2 ? found : undefined;
   });
   expect(jobs.map(({ schedule, tags }) => [schedule, tags])).toEqual(Array(2).fill(['ticking', ['by-clock']]));
   expect(ended.last).toEqual({ at: jobs[0]!.createdAt, outcome: 'submitted', job: jobs[0]!.id });
@@ -129,7 +122,7 @@ test('an input that no longer fits its type is told as the outcome of the tick, 
   await redis.hset(`${spillway.sandbox.prefix}:{registry}:schedule:unfit`, 'definition', definition);
   const { last } = await until('the tick', async () => {
     const schedule = await get('unfit');
-    return schedule.last && schedule;
+    return schedule.last ? schedule : undefined;
   });
   const message = expect.stringContaining('/input/steps');
   expect(last).toMatchObject({ outcome: 'failed', error: { code: 'invalid_input', message } });
@@ -146,7 +139,7 @@ describe('while the job of a tick runs', () => {
   const lastOf = (name: string, outcome: string) =>
     until(`${name} to be ${outcome}`, async () => {
       const schedule = await get(name);
-      return schedule.last?.outcome === outcome && schedule.last;
+      return schedule.last?.outcome === outcome ? schedule.last : undefined;
     });
 
   test('further ticks are skipped, and those after its end are not', async () => {
@@ -176,7 +169,7 @@ describe('while the job of a tick runs', () => {
     const ended = await until('the follower to end', async () => {
       const { body } = await call<JobList>(spillway.url, 'GET', '/v1/jobs?queue=gated&state=completed&limit=100');
       const found = body.jobs.filter(({ schedule }) => schedule === 'queueing');
-      return found.length === 2 && found;
+      return found.length === 2 ? found : undefined;
     });
     expect(ended.map(({ id }) => id)).toContain(job);
   });
@@ -238,9 +231,10 @@ test('the api that fires is killed between two steps, and each tick still makes 
     const api = await until('an api that fires', async () => {
       const [holder, pending] = await Promise.all([redis.get(`${base}schedules-lease`), redis.hget(key, 'pending')]);
       const known = apis.find(({ pid, hasEnded }) => holder?.startsWith(`${pid}-`) && !hasEnded());
-      return pending ? known : Number(await redis.hget(key, 'ticks')) > 0 && 'none is left';
+      if (pending) return known;
+      return (await redis.hget(key, 'ticks')) === String(ticks) ? 'done' : undefined;
     });
-    if (api === 'none is left') break;
+    if (api === 'done') break;
     await api.stop('SIGKILL');
     kills += await redis.hexists(key, 'pending');
   }

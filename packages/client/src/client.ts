@@ -29,6 +29,7 @@ import { type KeptJobs, keepJobs, type StorageLike, sessionStore } from './kept-
 import type { LiveConnection } from './live.ts';
 import { Lives } from './lives.ts';
 import { newKey, untilAnswered } from './repeat.ts';
+import { type ScheduleCalls, scheduleCalls } from './schedule-calls.ts';
 import type { SetWatch } from './set-watch.ts';
 import { socketTransport } from './socket-transport.ts';
 
@@ -88,7 +89,7 @@ export interface CommandOptions {
 }
 
 /** Every method rejects with ApiError where the server refuses and with UnreachableError where nobody answers. */
-export interface Client {
+export interface Client extends ScheduleCalls {
   /** Tried again for some seconds where nobody answers, or the server says 503; it makes one job however often that is. */
   submit(type: string, input?: unknown, options?: SubmitOptions): Promise<SubmitReply>;
   /**
@@ -171,6 +172,7 @@ export function createClient(options: ClientOptions): Client {
   return {
     ...jobCalls(http),
     ...systemCalls(http),
+    ...scheduleCalls(http),
     ...fileCalls(http, setup.baseUrl),
     watch: (id, { token } = {}) => lives.watch(id, token),
     watchAll: (of, { token } = {}) => lives.watchAll(of, token),

@@ -13,7 +13,15 @@ async function open() {
   const schedules = createSchedules({ redis, prefix });
   const put = (name: string, due: number, definition = DEFINITION) =>
     schedules.put({ name, definition, tenant: undefined, due, now: 0 });
-  return { sandbox, redis, prefix, producer, schedules, put, [Symbol.asyncDispose]: () => sandbox[Symbol.asyncDispose]() };
+  return {
+    sandbox,
+    redis,
+    prefix,
+    producer,
+    schedules,
+    put,
+    [Symbol.asyncDispose]: () => sandbox[Symbol.asyncDispose](),
+  };
 }
 
 /** The one schedule that is due. */
@@ -103,8 +111,7 @@ test('the job of a tick is stored once, also after it was removed', async () => 
   const { revision } = await it.schedules.get('due');
   for (const overlap of ['allow', 'skip', 'queue-one'] as const) {
     const claim = tickClaim(TYPE.queue, revision + overlap, 1_000_000);
-    const store = () =>
-      it.producer.submit({ type: TYPE, input: {}, schedule: { name: overlap, overlap }, claim });
+    const store = () => it.producer.submit({ type: TYPE, input: {}, schedule: { name: overlap, overlap }, claim });
     const [first, second] = await Promise.all([store(), store()]);
     expect([first.id, second.id, first.createdAt]).toEqual([claim.id, claim.id, new Date(1_000_000).toISOString()]);
     await it.producer.remove(claim.id);

@@ -83,7 +83,13 @@ test.each<[string, string, string, string, string[]]>([
     '2026-10-02T12:00Z',
     ['2026-10-02T15:45', '2026-10-03T15:45', '2026-10-04T15:15'],
   ],
-  ['weekdays are those of the zone', '0 9 * * 1-5', BERLIN, '2026-11-27T12:00Z', ['2026-11-30T08:00', '2026-12-01T08:00']],
+  [
+    'weekdays are those of the zone',
+    '0 9 * * 1-5',
+    BERLIN,
+    '2026-11-27T12:00Z',
+    ['2026-11-30T08:00', '2026-12-01T08:00'],
+  ],
   ['@daily is midnight', '@daily', BERLIN, '2026-11-27T12:00Z', ['2026-11-27T23:00', '2026-11-28T23:00']],
   ['a leap day is waited for', '0 0 29 2 *', 'UTC', '2026-11-27T12:00Z', ['2028-02-29T00:00', '2032-02-29T00:00']],
 ])('%s', (_what, cron, timezone, from, expected) => {

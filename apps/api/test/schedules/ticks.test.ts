@@ -7,7 +7,9 @@ const minutes = (at: number) => at * 60_000;
 const everyMinute = readRecurrence({ everyMs: 60_000, startAt: new Date(0).toISOString() }, 0);
 const ALL = Number.POSITIVE_INFINITY;
 
-test.each<[string, ScheduleRequest['catchUp'], { due: number; now: number; left?: number }, number[], number | undefined]>([
+test.each<
+  [string, ScheduleRequest['catchUp'], { due: number; now: number; left?: number }, number[], number | undefined]
+>([
   ['a tick on time fires', 'none', { due: 5, now: 5 }, [5], 6],
   ['a tick a moment late fires, catch-up or not', 'none', { due: 5, now: 5.1 }, [5], 6],
   ['of those that passed meanwhile the latest is on time', 'none', { due: 1, now: 5.1 }, [5], 6],
@@ -15,7 +17,13 @@ test.each<[string, ScheduleRequest['catchUp'], { due: number; now: number; left?
   ['last fires the latest that passed', 'last', { due: 1, now: 5.9 }, [5], 6],
   ['last is what happens by itself', undefined, { due: 1, now: 5.9 }, [5], 6],
   ['all fires each that passed', 'all', { due: 2, now: 5.9 }, [2, 3, 4, 5], 6],
-  ['all is bounded by how many may still come, and then it ends', 'all', { due: 2, now: 5.9, left: 2 }, [4, 5], undefined],
+  [
+    'all is bounded by how many may still come, and then it ends',
+    'all',
+    { due: 2, now: 5.9, left: 2 },
+    [4, 5],
+    undefined,
+  ],
   ['the last one that may come ends it', 'last', { due: 5, now: 5, left: 1 }, [5], undefined],
 ])('%s', (_what, catchUp, { due, now, left = ALL }, fire, next) => {
   const decided = dueTicks(everyMinute, { due: minutes(due), now: minutes(now), left, catchUp });

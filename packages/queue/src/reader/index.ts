@@ -51,7 +51,8 @@ export interface Members {
   total: number;
 }
 
-export interface ListQuery extends Pick<JobListQuery, 'state' | 'queue' | 'type' | 'tag' | 'batch' | 'schedule' | 'cursor'> {
+export interface ListQuery
+  extends Pick<JobListQuery, 'state' | 'queue' | 'type' | 'tag' | 'batch' | 'schedule' | 'cursor'> {
   limit: number;
 }
 

@@ -124,7 +124,11 @@ export function createSchedules({ redis, prefix }: { redis: Redis; prefix: strin
       }),
     put: ({ name, definition, tenant, due, now }) =>
       ask(async () => {
-        const said = [meaningOf([definition, tenant]), JSON.stringify(definition), randomBytes(16).toString('base64url')];
+        const said = [
+          meaningOf([definition, tenant]),
+          JSON.stringify(definition),
+          randomBytes(16).toString('base64url'),
+        ];
         const args = [name, ...said, tenant ?? '', due ?? '', now, SCHEDULES_MAX];
         const outcome = (await putSchedule(redis, touched(name), args)) as 'created' | 'changed' | 'unchanged' | 'full';
         if (outcome !== 'full') return outcome;
