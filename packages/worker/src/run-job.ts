@@ -90,7 +90,7 @@ async function performIsolated(job: LoadedJob, lease: Lease, isolates: Isolates,
 
 /** A handler may throw before its first await; that is a rejection like any other. */
 async function callHandler(job: LoadedJob, context: JobContext): Promise<unknown> {
-  return job.run(context);
+  return job.gather ? job.gather.join(context) : job.run(context);
 }
 
 /** Handlers take the context apart (`{ input, progress }`), so what they call is bound to nothing. */
