@@ -6,6 +6,7 @@ import { createProducer } from '@spillway/queue/producer';
 import { createRates } from '@spillway/queue/rates';
 import { createReader } from '@spillway/queue/reader';
 import { createRegistry } from '@spillway/queue/registry';
+import { createSchedules } from '@spillway/queue/schedules';
 import { openTokenRecords } from '@spillway/queue/tokens';
 import {
   ConfigError,
@@ -21,6 +22,8 @@ import { buildApp } from './app.ts';
 import { createCatalogue } from './catalogue.ts';
 import { createMetrics } from './metrics.ts';
 import { createScaling } from './scaling.ts';
+import { fireTick } from './schedules/fire.ts';
+import { startTicker } from './schedules/ticker.ts';
 import { createEndListener, createWaitForEnd } from './wait-for-end.ts';
 
 /** A service that serves starts without Redis, and says so in `/readyz`; what it finds later it warns of. */
@@ -51,6 +54,8 @@ async function start({ config, logger }: ServiceSetup): Promise<RunningService> 
   const feed = createFeed({ reads, commands: redis, prefix, listener, onError });
   const catalogue = createCatalogue(registry, (err) => logger.error({ err }, 'a job type is left out'));
   const scaling = createScaling({ rates, catalogue }, config);
+  const schedules = createSchedules({ redis, prefix });
+  const metrics = createMetrics({ queues: catalogue.queues, reader, workers: registry, scaling });
   const tokenRecords = openTokenRecords({ redis, prefix, secrets: config.tokenSecret, onError });
   const { secrets, isRevoked } = tokenRecords;
   const tokens = createTokens({ issuer: prefix, keys, secrets, isRevoked });
@@ -66,10 +71,11 @@ async function start({ config, logger }: ServiceSetup): Promise<RunningService> 
       reader,
       registry,
       catalogue,
+      schedules,
       files,
       tokens,
       tokenRecords,
-      metrics: createMetrics({ queues: catalogue.queues, reader, workers: registry, scaling }),
+      metrics,
       scaling,
       waitForEnd: createWaitForEnd(feed, listener, reader),
       readiness: () => checkReadiness({ redis: redisCheck(redis) }),
@@ -81,9 +87,15 @@ async function start({ config, logger }: ServiceSetup): Promise<RunningService> 
   ]);
   if (refusals.length > 0) throw new ConfigError(refusals.map((reason) => `REDIS_URL: ${reason}`));
   const url = await app.listen({ host: config.host, port: config.port });
+  const ticker = startTicker({
+    schedules,
+    fire: (schedule, tick) => fireTick({ producer, catalogue, metrics }, schedule, tick),
+    onError: (err) => logger.error({ err }, 'schedules could not be looked after'),
+  });
   return {
     url,
     async stop() {
+      await ticker.close();
       listener.close();
       await app.close();
       tokenRecords.close();

@@ -2,6 +2,7 @@ import type { FileStore } from '@spillway/files';
 import type { Producer } from '@spillway/queue/producer';
 import type { Reader } from '@spillway/queue/reader';
 import type { Registry } from '@spillway/queue/registry';
+import type { Schedules } from '@spillway/queue/schedules';
 import type { TokenRecords } from '@spillway/queue/tokens';
 import type { Readiness, Tokens } from '@spillway/runtime';
 import type { Catalogue } from './catalogue.ts';
@@ -15,6 +16,7 @@ export interface Services {
   reader: Reader;
   registry: Registry;
   catalogue: Catalogue;
+  schedules: Schedules;
   files: FileStore;
   tokens: Tokens;
   tokenRecords: TokenRecords;

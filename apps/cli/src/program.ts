@@ -5,6 +5,15 @@ import { cancel, remove, retry } from './commands/control.ts';
 import { get } from './commands/get.ts';
 import { type ListFlags, list } from './commands/list.ts';
 import { log } from './commands/log.ts';
+import {
+  pauseSchedule,
+  removeSchedule,
+  resumeSchedule,
+  type ScheduleFlags,
+  schedules,
+  setSchedule,
+  triggerSchedule,
+} from './commands/schedules.ts';
 import { type SubmitFlags, submit } from './commands/submit.ts';
 import { pauseQueue, queues, resumeQueue, workers } from './commands/system.ts';
 import { types } from './commands/types.ts';
@@ -52,6 +61,7 @@ export function createProgram(terminal: Terminal, finish: (code: ExitCode) => vo
     };
   addJobCommands(program, run);
   addBatchCommands(program, run);
+  addScheduleCommands(program, run);
   addSystemCommands(program, run);
   return program;
 }
@@ -89,6 +99,7 @@ function addJobCommands(program: Command, run: Run): void {
     .option('-t, --type <type>')
     .option('-q, --queue <queue>')
     .option('--tag <tag>')
+    .option('--schedule <name>', 'those that this schedule submitted')
     .option('-n, --limit <n>', 'how many at most', wholeNumber, 20)
     .action(run((session, flags: ListFlags) => list(session, flags)));
   program.command('get').description('show one job').argument('<id>').action(run(get));
@@ -127,6 +138,35 @@ function addBatchCommands(program: Command, run: Run): void {
     .description('watch a batch until its last job has ended')
     .argument('<id>')
     .action(run(watchBatch));
+}
+
+function addScheduleCommands(program: Command, run: Run): void {
+  const command = program
+    .command('schedules')
+    .alias('schedule')
+    .description('list schedules, which submit jobs again and again')
+    .action(run((session) => schedules(session)));
+  command
+    .command('set')
+    .description('make or replace a schedule; prints its next ticks')
+    .argument('<name>')
+    .argument('<type>', 'the kind of job, e.g. demo.steps')
+    .option('-i, --input <json>', 'the input: JSON, @file, or - for standard input')
+    .option('--cron <expression>', "e.g. '0 9 * * 1-5'")
+    .option('--timezone <zone>', 'whose clock cron is read by, e.g. Europe/Berlin; UTC by default')
+    .option('--every-ms <n>', 'in place of cron', wholeNumber)
+    .option('--start-at <time>')
+    .option('--end-at <time>')
+    .option('--limit <n>', 'so many ticks', wholeNumber)
+    .addOption(new Option('--overlap <what>', 'while its last job runs').choices(['skip', 'allow', 'queue-one']))
+    .addOption(new Option('--catch-up <which>', 'ticks that were missed').choices(['last', 'none', 'all']))
+    .action(
+      run((session, name: string, type: string, flags: ScheduleFlags) => setSchedule(session, name, type, flags)),
+    );
+  command.command('pause').description('submit no more jobs').argument('<name>').action(run(pauseSchedule));
+  command.command('resume').description('go on with the next tick').argument('<name>').action(run(resumeSchedule));
+  command.command('trigger').description('submit its job now').argument('<name>').action(run(triggerSchedule));
+  command.command('rm').description('remove it; its jobs stay').argument('<name>').action(run(removeSchedule));
 }
 
 function addSystemCommands(program: Command, run: Run): void {

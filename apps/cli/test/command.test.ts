@@ -124,6 +124,18 @@ test('lists are tables for people and a document a line for scripts', async () =
   expect((await run(['workers'])).out).toMatch(/demo 10/);
 });
 
+test('a schedule is set, listed, triggered, paused and removed', async () => {
+  const set = await run(['schedules', 'set', 'nightly', 'demo.noop', '--cron', '0 2 * * *', '--limit', '2']);
+  expect([set.code, set.out]).toEqual([0, expect.stringMatching(/^(next [^\n]+T02:00:00.000Z\n){2}$/)]);
+  const { out: id } = await run(['schedule', 'trigger', 'nightly']);
+  expect((await run(['ls', '--schedule', 'nightly'])).out).toContain(id.trim());
+  expect((await run(['schedules', 'pause', 'nightly'])).out).toBe('nightly paused\n');
+  expect((await run(['schedules'])).out).toMatch(/nightly +demo.noop +0 2 \* \* \* +paused/);
+  expect((await run(['schedules', 'resume', 'nightly'])).out).toContain('nightly goes on; next ');
+  expect((await run(['schedules', 'rm', 'nightly'])).code).toBe(0);
+  expect((await run(['schedules', 'resume', 'nightly'])).code).toBe(5);
+});
+
 test('help and version are no errors', async () => {
   expect(await run(['--help'])).toMatchObject({ code: 0, out: expect.stringContaining('Exit codes:') });
   expect(await run(['--version'])).toMatchObject({ code: 0, out: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) });

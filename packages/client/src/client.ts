@@ -33,6 +33,7 @@ import { type KeptJobs, keepJobs, type StorageLike, sessionStore } from './kept-
 import type { LiveConnection } from './live.ts';
 import { Lives } from './lives.ts';
 import { newKey, untilAnswered } from './repeat.ts';
+import { type ScheduleCalls, scheduleCalls } from './schedule-calls.ts';
 import type { SetWatch } from './set-watch.ts';
 import { socketTransport } from './socket-transport.ts';
 
@@ -92,7 +93,7 @@ export interface CommandOptions {
 }
 
 /** Every method rejects with ApiError where the server refuses and with UnreachableError where nobody answers. */
-export interface Client {
+export interface Client extends ScheduleCalls {
   /**
    * Tried again for some seconds where nobody answers, or the server says 503, and after the time that a full queue tells,
    * where that is at most 10 s; it makes one job however often that is.
@@ -184,6 +185,7 @@ export function createClient(options: ClientOptions): Client {
   return {
     ...jobCalls(http),
     ...systemCalls(http),
+    ...scheduleCalls(http),
     ...fileCalls(http, setup.baseUrl),
     batches: batchCalls(http),
     watch: (id, { token } = {}) => lives.watch(id, token),

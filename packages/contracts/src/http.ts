@@ -127,6 +127,7 @@ export const JobListQuery = Type.Object(
     type: Type.Optional(Type.String({ maxLength: 64 })),
     tag: Type.Optional(Type.String({ minLength: 1, maxLength: 100 })),
     batch: Type.Optional(Type.String({ minLength: 1, maxLength: 128 })),
+    schedule: Type.Optional(Type.String({ minLength: 1, maxLength: 100 })),
     limit: Type.Optional(
       Type.String({
         pattern: '^([1-9][0-9]?|100)$',

@@ -18,5 +18,6 @@ export * from './problem.ts';
 export * from './queue-limits.ts';
 export * from './rooms.ts';
 export * from './scaling.ts';
+export * from './schedule.ts';
 export * from './state.ts';
 export * from './tokens.ts';

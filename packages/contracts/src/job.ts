@@ -69,6 +69,7 @@ export const Job = Type.Object(
     tenant: Type.Optional(
       Type.String({ description: 'the name of the key that submitted it, where keys are configured' }),
     ),
+    schedule: Type.Optional(Type.String({ description: 'the schedule that submitted it' })),
     parent: Type.Optional(Type.String({ description: 'the job of its flow that waits for this one' })),
     children: Type.Optional(
       Type.Array(Type.String(), {

@@ -52,6 +52,7 @@ export async function startWorker(host: HostSetup): Promise<WorkerHost> {
   const id = makeWorkerId();
   const loaded = new Map(jobs.map((job) => [job.type, loadJob(job)]));
   const queues = chooseQueues([...loaded.values()], config);
+  for (const { gather, published } of loaded.values()) gather?.bound(queues.get(published.queue) ?? 1);
   const onError = (err: Error) => logger.warn({ err }, 'trouble with Redis');
   const redis = connectRedis(config.redisUrl, 'worker', id, onError);
   const refusals = await checkServer(redis, {
@@ -97,6 +98,7 @@ export async function startWorker(host: HostSetup): Promise<WorkerHost> {
   const stop = async () => {
     stopBeating();
     stopHealth();
+    for (const { gather } of loaded.values()) gather?.stop();
     await Promise.all(consumers.map((consumer) => consumer.stop(config.workerStopMs)));
     await Promise.all([isolates.stop(), watch.stop()]);
     if (redis.status === 'ready') await settledWithin(registry.leave(id), LEAVE_MS);
@@ -139,8 +141,10 @@ function parseQueue(entry: string): { name: string; concurrency?: number } {
 }
 
 function concurrencyOf(queue: string, jobs: readonly LoadedJob[], config: Config): number {
-  const said = jobs.flatMap(({ published, concurrency }) => (published.queue === queue ? (concurrency ?? []) : []));
-  return Math.min(config.workerConcurrency, ...said);
+  const own = jobs.filter(({ published }) => published.queue === queue);
+  const gathered = own.flatMap(({ gather }) => gather?.wanted ?? []);
+  const said = own.flatMap(({ concurrency }) => concurrency ?? []);
+  return Math.min(Math.max(config.workerConcurrency, ...gathered), ...said);
 }
 
 function describeWorker(

@@ -1,6 +1,7 @@
 import { JobOptions, type JobType } from '@spillway/contracts';
 import { compileSchema, type Validate } from '@spillway/runtime';
 import type { DecideBackoff, DefinedJob } from './define-job.ts';
+import { Gather, type RunMany } from './gather.ts';
 import { type Isolation, readIsolation } from './isolate/isolation.ts';
 import { isStandardSchema, type Schema, type StandardIssue, type StandardSchema, toJsonSchema } from './schema.ts';
 
@@ -8,6 +9,8 @@ import { isStandardSchema, type Schema, type StandardIssue, type StandardSchema,
 export interface LoadedJob {
   published: JobType;
   run: DefinedJob['run'];
+  /** Where its jobs are run together, in place of `run`. */
+  gather: Gather | undefined;
   /** Checks an input and returns what the handler gets: defaults filled in, zod's transforms applied. */
   parseInput: (input: unknown) => Promise<Parsed> | Parsed;
   checkOutput: Validate | undefined;
@@ -52,6 +55,7 @@ export function loadJob(job: DefinedJob): LoadedJob {
   return {
     published: { type: job.type, queue: job.queue, title, description, examples, input, output, defaults },
     run: job.run,
+    gather: job.together && new Gather(job.together.runMany as RunMany<unknown, unknown>, job.together.batch),
     parseInput: isStandardSchema(job.input)
       ? standardParser(job.input)
       : jsonSchemaParser(compile(input, `${job.type} input`)),

@@ -67,7 +67,7 @@ async function perform(
   const deadline = new Deadline(timeoutOf(lease, job), lease);
   try {
     const context = new Context(lease, input, { deadline, logger, files: setup.files });
-    const result = await deadline.limit(() => job.run(context));
+    const result = await deadline.limit(() => (job.gather ? job.gather.join(context) : job.run(context)));
     return result === EXCEEDED ? timedOut(lease, job) : settle(result, job, setup.resultLimitBytes);
   } catch (thrown) {
     return deadline.hasPassed ? timedOut(lease, job) : classify(thrown);

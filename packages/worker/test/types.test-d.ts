@@ -123,3 +123,34 @@ defineJob({
     log({ line: 1 });
   },
 });
+
+/** Several jobs at once: each has its own input, and each a place for its result or its error. */
+defineJob({
+  type: 'test.batch',
+  input: Type.Object({ to: Type.String() }),
+  output: Type.Object({ bytes: Type.Integer() }),
+  batch: { size: 10, waitMs: 50 },
+  async runMany({ jobs, signal }) {
+    same<(typeof jobs)[number], JobContext<{ to: string }>>(true);
+    signal.throwIfAborted();
+    return jobs.map(({ input }) => (input.to ? { bytes: 1 } : new Error('nobody to send it to')));
+  },
+});
+
+defineJob({
+  type: 'test.wrong-batch-result',
+  input: Type.Object({}),
+  output: Type.Object({ bytes: Type.Integer() }),
+  batch: { size: 10, waitMs: 50 },
+  // @ts-expect-error a result of another shape
+  runMany: ({ jobs }) => jobs.map(() => ({ bytes: 'many' })),
+});
+
+// @ts-expect-error no isolate beside batch
+defineJob({
+  type: 'test.isolated-batch',
+  input: Type.Object({}),
+  batch: { size: 2, waitMs: 0 },
+  isolate: 'thread',
+  runMany: () => [],
+});

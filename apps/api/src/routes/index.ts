@@ -23,6 +23,9 @@ import { limitQueue } from './queues/limits.ts';
 import { listQueues } from './queues/list.ts';
 import { retryFailed } from './queues/retry-failed.ts';
 import { readScaling } from './scaling/read.ts';
+import { controlSchedule } from './schedules/control.ts';
+import { listSchedules } from './schedules/list.ts';
+import { putSchedule } from './schedules/put.ts';
 import { health } from './service/health.ts';
 import { metrics } from './service/metrics.ts';
 import { makeTicket } from './tokens/make-ticket.ts';
@@ -53,6 +56,10 @@ export async function registerRoutes(
   cancelBatch(app, services);
   retryBatchFailures(app, services);
   submitFlow(app, services);
+
+  listSchedules(app, services);
+  putSchedule(app, services);
+  controlSchedule(app, services);
 
   mintToken(app, services);
   revokeToken(app, services);

@@ -9,6 +9,7 @@ export interface ListFlags {
   type?: string;
   queue?: string;
   tag?: string;
+  schedule?: string;
   limit: number;
 }
 

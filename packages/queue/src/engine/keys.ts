@@ -133,7 +133,7 @@ export function batchKeys(prefix: string, id: string) {
   return { record, queues: `${record}:queues`, writer: `${record}:writer` };
 }
 
-/** Keys of the registry: types, workers and what tokens need. `{registry}` keeps them in one slot; no queue can take the name with its tag. */
+/** Keys of the registry: types, workers, schedules and what tokens need. `{registry}` keeps them in one slot; no queue can take the name with its tag. */
 export function registryKeys(prefix: string) {
   const base = `${prefix}:{registry}:`;
   return {
@@ -143,6 +143,13 @@ export function registryKeys(prefix: string) {
     tokenSecret: `${base}token-secret`,
     revocations: `${base}revocations`,
     ticket: (hash: string) => `${base}ticket:${hash}`,
+    /** Names of schedules, in their order. */
+    schedules: `${base}schedules`,
+    schedule: (name: string) => `${base}schedule:${name}`,
+    /** Names of schedules by the time at which something is to be done about them. */
+    schedulesDue: `${base}schedules-due`,
+    /** The process that looks after schedules, for a moment. */
+    schedulesLease: `${base}schedules-lease`,
   };
 }
 

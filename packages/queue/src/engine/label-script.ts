@@ -5,7 +5,7 @@ import { defineScript } from './script.ts';
 /**
  * Lua functions that file jobs under their labels, and make those of a batch its members: `label(base, id, timestamp, json)` for each job, then once
  * `settleLabels(base, extraSeconds)`, which writes: jobs of one call that share a label share its ZADD and its expiry.
- * `json` is the text that goes into the event too: {tags?, batch?, tenant?}.
+ * `json` is the text that goes into the event too: {tags?, batch?, tenant?, schedule?}.
  */
 export const LABEL_FUNCTIONS = `${JOIN_FUNCTION}
 local decoded, filed = {}, {}
@@ -22,6 +22,7 @@ local function label(base, id, timestamp, json)
   for _, tag in ipairs(labels.tags or {}) do add('tag', tag) end
   if labels.batch then add('batch', labels.batch) end
   if labels.tenant then add('tenant', labels.tenant) end
+  if labels.schedule then add('schedule', labels.schedule) end
 end
 
 local function settleLabels(base, extraSeconds)
@@ -67,6 +68,7 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', ARGV[2], 'LIMIT
       drop(id, 'batch', options.batch)
     end
     if options.tenant then drop(id, 'tenant', options.tenant) end
+    if options.schedule then drop(id, 'schedule', options.schedule) end
   end
 end
 return dropped

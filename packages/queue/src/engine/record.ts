@@ -20,6 +20,7 @@ export interface StoredOptions {
   groupPriority?: number;
   /** The engine brings the job into the main line by itself, as it does with members of a flow. */
   ungranted?: true;
+  schedule?: string;
 }
 
 /** Pauses between attempts, in the engine's own words; it ignores the longest one, which is ours. */
@@ -56,6 +57,7 @@ export function toJob(id: string, placement: Placement, record: JobRecord): Job 
     ...(options.tags && { tags: options.tags }),
     ...(options.batch && { batch: options.batch }),
     ...(options.tenant && { tenant: options.tenant }),
+    ...(options.schedule && { schedule: options.schedule }),
     ...(record.parentKey && { parent: idOfKey(record.parentKey) }),
     ...(record.children && { children: childLinks(record).map((child) => child.id) }),
     ...(record.pb && { worker: record.pb }),

@@ -3,7 +3,7 @@ import { type BatchEntry, type JobOptions, type JobType, SpillwayError } from '@
 import type { Redis } from 'ioredis';
 import { claimKeys } from '../engine/keys.ts';
 import { meaningOf } from './canonical.ts';
-import { type createIds, placedId } from './ids.ts';
+import { type createIds, placedId, tickId } from './ids.ts';
 
 /**
  * The right to one job: its id is fixed before it is stored, and storing it leaves a mark that outlives it, in the same
@@ -111,4 +111,19 @@ export function createClaims(setup: {
 /** Both are somebody else's text; a tenant's name has no NUL in it. */
 function digestOf({ key, tenant = '' }: KeyUse): string {
   return createHash('sha256').update(`${tenant}\0${key}`).digest('base64url');
+}
+
+/**
+ * How long it is remembered that a tick's job was stored, beside the job itself: for the case that it is removed before the
+ * process that stored it could say so, was lost, and another one does it again.
+ */
+const TICK_KEPT_S = 3600;
+
+/**
+ * The right to the job of a schedule's tick, the same in every process. The id's time is the tick's. `secret` makes the id
+ * hard to guess, and that of another tick's job in another life of the schedule.
+ */
+export function tickClaim(queue: string, secret: string, tick: number): Claim {
+  const digest = createHash('sha256').update(`tick\0${secret}\0${tick}`).digest('base64url');
+  return { id: tickId(queue, secret, tick), digest, keptS: TICK_KEPT_S, replayed: false };
 }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { type Dedupe, SpillwayError } from '@spillway/contracts';
+import { type Dedupe, type ScheduleRequest, SpillwayError } from '@spillway/contracts';
 import type { DeduplicationOptions } from 'bullmq';
 
 /** By what a job is told from others, and what happens where one stands. */
@@ -22,8 +22,7 @@ export function readDedupe(
   { key, mode = 'simple', ttlMs }: Dedupe,
   { type, tenant = '', delayMs = 0 }: { type: string; tenant: string | undefined; delayMs: number | undefined },
 ): ReadDedupe {
-  // 128 bits: the text is stored with each job, and may be a secret of the tenant's.
-  const id = createHash('sha256').update(`${tenant}\0${type}\0${key}`).digest('base64url').slice(0, 22);
+  const id = digestOf(tenant, type, key);
   switch (mode) {
     case 'simple':
       refuse('ttlMs', ttlMs, `none with mode ${mode}, which lasts until the job has ended`);
@@ -44,6 +43,26 @@ export function readDedupe(
       return { by: { id, mode }, stored: { deduplication: { id, ttl, extend: true, reschedule: true }, delay: ttl } };
     }
   }
+}
+
+/** The schedule that submits a job, and what it does while an earlier one has not ended. */
+export interface ScheduledBy {
+  name: string;
+  overlap: NonNullable<ScheduleRequest['overlap']>;
+}
+
+/** Jobs of a schedule stand for each other as jobs with one dedupe key do. Undefined where they may overlap. */
+export function readOverlap(schedule: ScheduledBy | undefined): ReadDedupe | undefined {
+  if (!schedule || schedule.overlap === 'allow') return undefined;
+  // No type has an empty name, so this is nobody's key.
+  const id = digestOf('', '', schedule.name);
+  if (schedule.overlap === 'skip') return { by: { id, mode: 'simple' }, stored: { deduplication: { id } } };
+  return { by: { id, mode: 'keep-last' }, stored: { deduplication: { id, keepLastIfActive: true } } };
+}
+
+/** 128 bits: the text is stored with each job, and may be a secret of the tenant's. */
+function digestOf(tenant: string, type: string, key: string): string {
+  return createHash('sha256').update(`${tenant}\0${type}\0${key}`).digest('base64url').slice(0, 22);
 }
 
 function needed(ttlMs: number | undefined, mode: string): number {

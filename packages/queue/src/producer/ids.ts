@@ -34,11 +34,20 @@ export function createIds(): (queue: string, timestamp: number) => string {
  * The id of the job at a place of a batch: always the same, as long as nobody else's, and as hard to guess as the batch's.
  */
 export function placedId(queue: string, batch: string, index: number): string {
-  const bytes = createHash('sha256').update(`${batch}\0${index}`).digest();
   const ulid = batch.slice(batch.indexOf('.') + 1);
+  return jobId(queue, ulid.slice(0, TIME_LENGTH) + derived(`${batch}\0${index}`));
+}
+
+/** The id of the job of a schedule's tick: always the same, and as hard to guess as the secret. */
+export function tickId(queue: string, secret: string, tick: number): string {
+  return jobId(queue, encodeTime(tick, TIME_LENGTH) + derived(`${secret}\0${tick}`));
+}
+
+function derived(seed: string): string {
+  const bytes = createHash('sha256').update(seed).digest();
   let random = '';
   for (let at = 0; at < RANDOM_LENGTH; at += 1) random += ALPHABET[(bytes[at] ?? 0) & 31];
-  return jobId(queue, ulid.slice(0, TIME_LENGTH) + random);
+  return random;
 }
 
 /** When the id was made, in milliseconds since the epoch. */

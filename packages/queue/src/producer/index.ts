@@ -15,7 +15,7 @@ import type { Redis } from 'ioredis';
 import { addQueues, openRecord, sealRecord } from '../engine/batches.ts';
 import { groupField, leaveGroup } from '../engine/groups.ts';
 import { queueKeys } from '../engine/keys.ts';
-import { labelParts, labelsOf, targetsOf } from '../engine/labels.ts';
+import { indexesOf, labelParts, labelsOf } from '../engine/labels.ts';
 import { KEEP_COMPLETED_S } from '../engine/limits.ts';
 import { openQueues, type QueueHandles } from '../engine/queue-handles.ts';
 import { setLimits } from '../engine/queue-limits.ts';
@@ -29,7 +29,7 @@ import { type Batches, createBatches } from './batches.ts';
 import { type CancelOptions, type ControlOutcome, createCancel, notFound } from './cancel.ts';
 import { type BatchClaim, type Claim, type Claims, createClaims, type KeyUse } from './claims.ts';
 import { createConclude } from './completion.ts';
-import { readDedupe } from './dedupe.ts';
+import { readDedupe, readOverlap, type ScheduledBy } from './dedupe.ts';
 import { delayUntilDue } from './due.ts';
 import { addFlow, type FlowTree } from './flow.ts';
 import { assertRemovable } from './flow-control.ts';
@@ -41,6 +41,8 @@ import { retryBatch } from './retry-batch.ts';
 
 export { type Batches, type BatchWriter, completionInput, type OnComplete } from './batches.ts';
 export type { BatchClaim } from './claims.ts';
+export { tickClaim } from './claims.ts';
+export type { ScheduledBy } from './dedupe.ts';
 export type { FlowTree } from './flow.ts';
 
 /** A job to be stored. The input must have passed the type's schema. */
@@ -54,6 +56,8 @@ export interface Submission {
   tenant?: string | undefined;
   /** Of its tenant's keys: the same key and submission is the same job. */
   idempotencyKey?: string | undefined;
+  /** The schedule that submits it. */
+  schedule?: ScheduledBy | undefined;
   /** Its place in a batch that has a key. A key of its own goes before it. */
   claim?: Claim | undefined;
 }
@@ -189,6 +193,7 @@ async function submit(line: Line, submission: Submission, now: number): Promise<
     tags: stored.tags,
     batch,
     tenant,
+    schedule: submission.schedule?.name,
     createdAt: new Date(timestamp).toISOString(),
     runAt: stored.delay ? new Date(timestamp + stored.delay).toISOString() : undefined,
     input,
@@ -281,7 +286,7 @@ async function asItStands(
  * @throws SpillwayError `invalid_request` for dedupe options that do not go together
  */
 function storedOptions(
-  { type, options, batch, tenant }: Omit<Submission, 'input'>,
+  { type, options, batch, tenant, schedule }: Omit<Submission, 'input'>,
   now: number,
 ): Pick<Addition, 'stored' | 'dedupe'> {
   const asked = { ...type.defaults, ...options };
@@ -302,8 +307,10 @@ function storedOptions(
   if (tags?.length) stored.tags = tags;
   if (batch) stored.batch = batch;
   if (tenant) stored.tenant = tenant;
-  if (!asked.dedupe) return { stored, dedupe: undefined };
-  const { by, stored: kept } = readDedupe(asked.dedupe, { type: type.type, tenant, delayMs });
+  if (schedule) stored.schedule = schedule.name;
+  const read = asked.dedupe ? readDedupe(asked.dedupe, { type: type.type, tenant, delayMs }) : readOverlap(schedule);
+  if (!read) return { stored, dedupe: undefined };
+  const { by, stored: kept } = read;
   return { stored: Object.assign(stored, kept), dedupe: by };
 }
 
@@ -344,7 +351,7 @@ async function remove(redis: Redis, prefix: string, id: string): Promise<void> {
   }
   const leftovers = redis.pipeline().del(keys.output(id), keys.steps(id));
   const stored = readOptions({ opts: options ?? '{}' });
-  for (const label of targetsOf(stored)) leftovers.zrem(keys.label(...labelParts(label)), id);
+  for (const label of indexesOf(stored)) leftovers.zrem(keys.label(...labelParts(label)), id);
   await leftovers.exec();
   const group = groupField(stored);
   if (group !== undefined) await leaveGroup(redis, keys, id, group);

@@ -76,7 +76,8 @@ export interface Members {
   total: number;
 }
 
-export interface ListQuery extends Pick<JobListQuery, 'state' | 'queue' | 'type' | 'tag' | 'batch' | 'cursor'> {
+export interface ListQuery
+  extends Pick<JobListQuery, 'state' | 'queue' | 'type' | 'tag' | 'batch' | 'schedule' | 'cursor'> {
   limit: number;
 }
 
@@ -110,7 +111,7 @@ export function createReader({ redis, prefix }: { redis: Redis; prefix: string }
       return { chunks: output, first: first.output, next: cursor.output };
     },
     list: (query, queues) => {
-      const list = query.tag === undefined && query.batch === undefined ? listJobs : listLabelled;
+      const list = (query.tag ?? query.batch ?? query.schedule) === undefined ? listJobs : listLabelled;
       return withRedis(redis, () => list(redis, prefix, query, queues));
     },
     brief: (ids) => withRedis(redis, () => readBrief(redis, prefix, ids)),

@@ -1,7 +1,7 @@
 import type { Job } from '@spillway/contracts';
 import type { Redis } from 'ioredis';
 import { queueKeys } from '../engine/keys.ts';
-import { labelParts } from '../engine/labels.ts';
+import { type LabelTarget, labelParts } from '../engine/labels.ts';
 import { readBrief } from './brief.ts';
 import type { ListQuery } from './index.ts';
 import { invalidCursor, readCursor, readSet, writeCursor } from './list.ts';
@@ -17,8 +17,8 @@ const CHUNK = 100;
 const READ_MAX = 1000;
 
 /**
- * One page of the jobs with a batch or a tag, newest first, by the label's own index: it costs what it shows, however many
- * other jobs there are. State and type are looked up in what the index names. `next` as with `listJobs`.
+ * One page of the jobs with a batch, a tag or a schedule, newest first, by the label's own index: it costs what it shows, however many
+ * other jobs there are. All else that is asked for is looked up in what the index names. `next` as with `listJobs`.
  */
 export async function listLabelled(
   redis: Redis,
@@ -26,7 +26,7 @@ export async function listLabelled(
   query: ListQuery,
   known: readonly string[],
 ): Promise<{ jobs: Job[]; next?: string }> {
-  const label = query.batch === undefined ? { tag: query.tag ?? '' } : { batch: query.batch };
+  const label = labelOf(query);
   const queues = query.queue ? [query.queue] : known;
   const indexes = queues.map((queue) => queueKeys(prefix, queue).label(...labelParts(label)));
   const jobs: Job[] = [];
@@ -39,6 +39,12 @@ export async function listLabelled(
     place = places[taken.used - 1];
   }
   return { jobs, ...(place && { next: writeCursor(place) }) };
+}
+
+/** The index to go through where there are several: the one that names the fewest jobs, most likely. */
+function labelOf({ batch, schedule, tag = '' }: ListQuery): LabelTarget {
+  if (batch !== undefined) return { batch };
+  return schedule === undefined ? { tag } : { schedule };
 }
 
 async function readFound(redis: Redis, prefix: string, places: readonly Place[]): Promise<Map<string, Job>> {
@@ -71,9 +77,12 @@ async function readIndexes(redis: Redis, indexes: readonly string[], from: Place
     .slice(0, CHUNK);
 }
 
-function matches(job: Job, { state, type, tag }: ListQuery): boolean {
+function matches(job: Job, { state, type, tag, schedule }: ListQuery): boolean {
   return (
-    (!state || job.state === state) && (!type || job.type === type) && (!tag || (job.tags?.includes(tag) ?? false))
+    (!state || job.state === state) &&
+    (!type || job.type === type) &&
+    (!tag || (job.tags?.includes(tag) ?? false)) &&
+    (!schedule || job.schedule === schedule)
   );
 }
 

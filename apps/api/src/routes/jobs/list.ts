@@ -10,7 +10,7 @@ const schema = {
   operationId: 'listJobs',
   summary: 'List jobs',
   description:
-    'What runs, what waits, what is delayed, then what has ended, newest end first; with `tag` or `batch` newest first. Without input and result. With a filter a page may be short, or empty, and still have a next one.',
+    'What runs, what waits, what is delayed, then what has ended, newest end first; with `tag`, `batch` or `schedule` newest first. Without input and result. With a filter a page may be short, or empty, and still have a next one.',
   tags: ['jobs'],
   querystring: JobListQuery,
   response: {

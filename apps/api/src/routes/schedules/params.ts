@@ -1,0 +1,4 @@
+import { ScheduleName } from '@spillway/contracts';
+import { Type } from 'typebox';
+
+export const ScheduleParams = Type.Object({ name: ScheduleName });
