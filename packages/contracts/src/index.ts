@@ -1,4 +1,5 @@
 export * from './cancellation.ts';
+export * from './clearing.ts';
 export * from './cursor.ts';
 export * from './errors.ts';
 export * from './events.ts';

@@ -1,7 +1,9 @@
 import swagger from '@fastify/swagger';
 import {
   BatchReply,
+  CleanReply,
   ControlReply,
+  DrainReply,
   FileInfo,
   FlowMember,
   FlowNode,
@@ -26,7 +28,9 @@ import type { App } from '../app.ts';
 
 const SHARED = [
   BatchReply,
+  CleanReply,
   ControlReply,
+  DrainReply,
   FileInfo,
   FlowMember,
   FlowNode,

@@ -10,9 +10,11 @@ import { listJobs } from './jobs/list.ts';
 import { getLog } from './jobs/log.ts';
 import { getOutput } from './jobs/output.ts';
 import { removeJob } from './jobs/remove.ts';
+import { rescheduleJob } from './jobs/reschedule.ts';
 import { getResult } from './jobs/result.ts';
 import { retryJob } from './jobs/retry.ts';
 import { submitJob } from './jobs/submit.ts';
+import { clearQueue } from './queues/clear.ts';
 import { controlQueue } from './queues/control.ts';
 import { listQueues } from './queues/list.ts';
 import { retryFailed } from './queues/retry-failed.ts';
@@ -38,6 +40,7 @@ export async function registerRoutes(
   cancelJob(app, services);
   retryJob(app, services);
   removeJob(app, services);
+  rescheduleJob(app, services);
 
   submitBatch(app, services);
   submitFlow(app, services);
@@ -50,6 +53,7 @@ export async function registerRoutes(
   listQueues(app, services);
   controlQueue(app, services);
   retryFailed(app, services);
+  clearQueue(app, services);
   listWorkers(app, services);
 
   await uploadFile(app, services);

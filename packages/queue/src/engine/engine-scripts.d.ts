@@ -8,3 +8,6 @@ declare module 'bullmq/dist/cjs/scripts/addPrioritizedJob-9.js' {
 declare module 'bullmq/dist/cjs/scripts/addStandardJob-9.js' {
   export const addStandardJob: { content: string; keys: number };
 }
+declare module 'bullmq/dist/cjs/scripts/removeJob-2.js' {
+  export const removeJob: { content: string; keys: number };
+}

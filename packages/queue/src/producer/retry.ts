@@ -14,7 +14,7 @@ import { retryEnded } from './retry-script.ts';
 /** Failed jobs that one call looks at: a filter that finds little must not read a whole queue for one answer. */
 const SCAN_MAX = 1000;
 /** Jobs in one call to Redis: about two milliseconds, in which it serves nobody else. */
-const CHUNK = 100;
+export const CHUNK = 100;
 const LIMIT_DEFAULT = 100;
 
 /** The answers of the script. */
@@ -131,10 +131,10 @@ function startOf({ endedAfter, endedBefore }: RetryFailedRequest, nowMs: number)
   return { at: endedAfter === undefined ? 0 : Date.parse(endedAfter), id: '', until };
 }
 
-type Entry = Pick<Place, 'at' | 'id'>;
+export type Entry = Pick<Place, 'at' | 'id'>;
 
 /** The next jobs behind a place, oldest end first. Those that ended at the same time stand in the order of their ids. */
-async function readBehind(redis: Redis, failed: string, { at, id, until }: Place): Promise<Entry[]> {
+export async function readBehind(redis: Redis, failed: string, { at, id, until }: Place): Promise<Entry[]> {
   const entries: Entry[] = [];
   for (let offset = 0; entries.length < CHUNK; offset += CHUNK) {
     const flat = await redis.zrangebyscore(failed, at, until, 'WITHSCORES', 'LIMIT', offset, CHUNK);
@@ -175,11 +175,11 @@ function choose(entries: readonly Entry[], matches: readonly boolean[], room: nu
   return { ids: chosen.map(({ id }) => id), ...(last && { last }) };
 }
 
-function encode(place: Place): string {
+export function encode(place: Place): string {
   return Buffer.from(JSON.stringify(place)).toString('base64url');
 }
 
-function decode(cursor: string): Place {
+export function decode(cursor: string): Place {
   try {
     const { at, id, until } = JSON.parse(Buffer.from(cursor, 'base64url').toString()) as Place;
     if (Number.isInteger(at) && Number.isInteger(until) && typeof id === 'string') return { at, id, until };
