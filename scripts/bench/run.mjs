@@ -5,6 +5,7 @@ import { drain } from './benches/drain.mjs';
 import { latency } from './benches/latency.mjs';
 import { live } from './benches/live.mjs';
 import { memory } from './benches/memory.mjs';
+import { million } from './benches/million.mjs';
 import { start } from './benches/start.mjs';
 import { submit } from './benches/submit.mjs';
 import { describeMachine, machineLine } from './machine.mjs';
@@ -13,7 +14,7 @@ import { measureRounds } from './rounds.mjs';
 import { summarize } from './summary.mjs';
 import { textTable } from './table.mjs';
 
-const BENCHES = [submit, drain, latency, live, memory, start];
+const BENCHES = [submit, drain, latency, live, memory, million, start];
 const ROUNDS = { quick: 1, full: 5 };
 /** Jobs that one worker process runs at a time, the same in every system. */
 const CONCURRENCY = 50;

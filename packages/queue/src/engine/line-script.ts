@@ -1,5 +1,4 @@
 import type { Redis } from 'ioredis';
-import { defineScript } from './script.ts';
 
 /**
  * Jobs at each end of the plain line among which one is simply looked for: about 0.2 ms. In lines up to twice as long
@@ -7,10 +6,13 @@ import { defineScript } from './script.ts';
  */
 const NEAR = 10_000;
 
-/** Jobs that one step of a search looks at: about 2 ms, in which Redis serves nobody else. */
-const SEARCHED = 20_000;
+/**
+ * Jobs that one step of a search looks at: about 1 ms of Redis, in which it serves nobody else. It hands the ids out: to
+ * compare them in a script took ten times as long.
+ */
+const SEARCHED = 5_000;
 /** Part of a step that the next one looks at again: by that much the line may move towards its head meanwhile. */
-const SEARCHED_AGAIN = 1_000;
+const SEARCHED_AGAIN = 500;
 
 /** What a script says that has changed nothing, because it needs the place of the job. */
 const NEEDS_PLACE = -5;
@@ -66,21 +68,6 @@ local function takeFromLine(line, id, place)
 end
 `;
 
-/**
- * One step of a search.
- *
- * KEYS  1 line
- * ARGV  1 job id  2 first place  3 last place
- * Returns its place, -1 where it is not here, -2 where the line ends before that.
- */
-const searchStep = defineScript(`
-local ids = redis.call('LRANGE', KEYS[1], ARGV[2], ARGV[3])
-for offset, id in ipairs(ids) do
-  if id == ARGV[1] then return ARGV[2] + offset - 1 end
-end
-return #ids <= ARGV[3] - ARGV[2] and -2 or -1
-`);
-
 /** Runs a script that takes a job out of the line; where it needs the job's place, looks for that and runs it again. */
 export async function withPlace(
   { redis, line, id }: { redis: Redis; line: string; id: string },
@@ -93,7 +80,8 @@ export async function withPlace(
 /** From the head on, where new jobs come: they push a job that is not found yet ahead of the search, never behind it. */
 async function search(redis: Redis, line: string, id: string): Promise<number> {
   for (let first = 0; ; first += SEARCHED - SEARCHED_AGAIN) {
-    const found = Number(await searchStep(redis, [line], [id, first, first + SEARCHED - 1]));
-    if (found !== -1) return Math.max(found, 0);
+    const ids = await redis.lrange(line, first, first + SEARCHED - 1);
+    const place = ids.indexOf(id);
+    if (place >= 0 || ids.length < SEARCHED) return first + Math.max(place, 0);
   }
 }

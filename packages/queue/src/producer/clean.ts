@@ -6,7 +6,7 @@ import { labelParts, targetsOf } from '../engine/labels.ts';
 import { EVENTS_KEPT } from '../engine/limits.ts';
 import { storedOptions } from '../engine/record.ts';
 import { forgetEnded } from './clean-script.ts';
-import { CHUNK, decode, type Entry, encode, readBehind } from './retry.ts';
+import { decode, type Entry, encode, readBehind } from './retry.ts';
 
 /** Jobs that one call forgets, and looks at, where it does not say: about a tenth of a second. */
 const LIMIT_DEFAULT = 1000;

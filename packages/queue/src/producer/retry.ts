@@ -14,7 +14,7 @@ import { retryEnded } from './retry-script.ts';
 /** Failed jobs that one call looks at: a filter that finds little must not read a whole queue for one answer. */
 const SCAN_MAX = 1000;
 /** Jobs in one call to Redis: about two milliseconds, in which it serves nobody else. */
-export const CHUNK = 100;
+const CHUNK = 100;
 const LIMIT_DEFAULT = 100;
 
 /** The answers of the script. */
