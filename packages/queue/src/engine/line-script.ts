@@ -8,7 +8,7 @@ const NEAR = 10_000;
 
 /**
  * Jobs that one step of a search looks at: about 1 ms of Redis, in which it serves nobody else. It hands the ids out: to
- * compare them in a script took ten times as long.
+ * compare them in a script took more than four times as long.
  */
 const SEARCHED = 5_000;
 /** Part of a step that the next one looks at again: by that much the line may move towards its head meanwhile. */
