@@ -1,7 +1,19 @@
 // The command line of `npm run bench`.
 import { Problem } from '../say.mjs';
 
-export const NAMES = ['submit', 'drain', 'latency', 'live', 'memory', 'start', 'batch', 'spike', 'fair', 'estimate'];
+export const NAMES = [
+  'submit',
+  'drain',
+  'latency',
+  'live',
+  'memory',
+  'million',
+  'start',
+  'batch',
+  'spike',
+  'fair',
+  'estimate',
+];
 
 export const USAGE = `npm run bench -- [name...] [options]
 
@@ -11,6 +23,7 @@ export const USAGE = `npm run bench -- [name...] [options]
   live      many watchers of one process: 10,000 events per second, a room of 1,000, 10,000 idle and reconnecting
             connections; and latency
   memory    bytes in Redis per waiting and per completed job
+  million   the longest command of each API call, and the time to its reply, at a million waiting jobs
   start     start-up time, idle CPU and memory of the processes
   batch     10,000 jobs as a stream of lines, beside chunks of 100 and single submits
   spike     a burst of submits: other calls meanwhile, memory, and what a depth limit makes of it

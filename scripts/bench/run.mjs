@@ -8,6 +8,7 @@ import { fair } from './benches/fair.mjs';
 import { latency } from './benches/latency.mjs';
 import { live } from './benches/live.mjs';
 import { memory } from './benches/memory.mjs';
+import { million } from './benches/million.mjs';
 import { spike } from './benches/spike.mjs';
 import { start } from './benches/start.mjs';
 import { submit } from './benches/submit.mjs';
@@ -17,7 +18,7 @@ import { measureRounds } from './rounds.mjs';
 import { summarize } from './summary.mjs';
 import { textTable } from './table.mjs';
 
-const BENCHES = [submit, drain, latency, live, memory, start, batch, spike, fair, estimate];
+const BENCHES = [submit, drain, latency, live, memory, million, start, batch, spike, fair, estimate];
 const ROUNDS = { quick: 1, full: 5 };
 /** Jobs that one worker process runs at a time, the same in every system. */
 const CONCURRENCY = 50;

@@ -29,7 +29,7 @@ test('an unknown benchmark is refused with the names of those that exist, before
   const { code, stderr } = await node(`${BENCH}.mjs`, 'sumbit');
   expect(code).toBe(2);
   expect(stderr).toBe(
-    "Expected submit, drain, latency, live, memory, start, spike, fair, estimate or an option, but got 'sumbit'. --help lists all.\n",
+    "Expected submit, drain, latency, live, memory, million, start, batch, spike, fair, estimate or an option, but got 'sumbit'. --help lists all.\n",
   );
 });
 

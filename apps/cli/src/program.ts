@@ -15,7 +15,7 @@ import {
   triggerSchedule,
 } from './commands/schedules.ts';
 import { type SubmitFlags, submit } from './commands/submit.ts';
-import { pauseQueue, queues, resumeQueue, workers } from './commands/system.ts';
+import { type DrainFlags, drainQueue, pauseQueue, queues, resumeQueue, workers } from './commands/system.ts';
 import { types } from './commands/types.ts';
 import { watchToEnd } from './commands/watch.ts';
 import { type ExitCode, exitCodeHelp } from './exit-code.ts';
@@ -27,7 +27,7 @@ const DEFAULT_URL = 'http://127.0.0.1:3000';
 const STATES = ['waiting', 'delayed', 'blocked', 'active', 'completed', 'failed', 'cancelled'];
 
 const JSON_HELP = `With --json, standard output is JSON and nothing else: one document for one thing (submit, get, types TYPE,
-cancel, retry, queues pause), one document a line for lists (ls, types, queues, workers) and for streams:
+cancel, retry, queues pause, queues drain), one document a line for lists (ls, types, queues, workers) and for streams:
   watch, submit --watch   {"kind":"state"|"progress"|"log"|"output",…} as it happens, {"kind":"end","job":…} last
   batch watch             {"kind":"batch","batch":…} as it changes, {"kind":"end","batch":…} last
   log                     {"n":0,"line":"…"}
@@ -180,6 +180,13 @@ function addSystemCommands(program: Command, run: Run): void {
     .description('list queues')
     .action(run((session) => queues(session)));
   queueCommand.command('pause').description('start no more of its jobs').argument('<queue>').action(run(pauseQueue));
+  queueCommand
+    .command('drain')
+    .description('cancel what waits in it')
+    .argument('<queue>')
+    .option('--delayed', 'also what waits for its time')
+    .option('--reason <text>', 'why; whoever watches one of the jobs is told')
+    .action(run((session, name: string, flags: DrainFlags) => drainQueue(session, name, flags)));
   queueCommand.command('resume').description('start its jobs again').argument('<queue>').action(run(resumeQueue));
   program
     .command('workers')

@@ -147,6 +147,14 @@ test('a queue is paused and resumed', async () => {
   expect((await run(['queues', 'resume', 'data'])).out).toBe('data runs\n');
 });
 
+test('a queue is drained, with a reason, of what waits for its time only when that is asked for', async () => {
+  const { out } = await run(['submit', 'demo.noop', '--delay-ms', '600000']);
+  expect((await run(['queues', 'drain', 'demo'])).out).toBe('demo is drained: 0 cancelled\n');
+  const drained = await run(['queues', 'drain', 'demo', '--delayed', '--reason', 'a wrong import', '--json']);
+  expect(JSON.parse(drained.out)).toEqual({ queue: 'demo', cancelled: expect.any(Number) });
+  expect((await run(['get', out.trim()])).out).toContain('a wrong import');
+});
+
 test.each([
   ['JSON that is none', ['submit', 'demo.steps', '-i', '{"a":}'], 2, 'at line 1, column 6'],
   ['an unknown command', ['submti'], 2, "unknown command 'submti'"],

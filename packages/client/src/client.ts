@@ -1,5 +1,9 @@
 import {
+  type CleanReply,
+  type CleanRequest,
   type ControlReply,
+  type DrainReply,
+  type DrainRequest,
   type FileInfo,
   type FlowNode,
   type FlowReply,
@@ -8,6 +12,7 @@ import {
   type JobList,
   type JobListQuery,
   type JobOptions,
+  type JobPatch,
   type JobType,
   type LogPage,
   type OutputPage,
@@ -129,6 +134,10 @@ export interface Client extends ScheduleCalls {
   cancel(id: string, options?: { reason?: string | undefined }): Promise<ControlReply>;
   retry(id: string): Promise<ControlReply>;
   remove(id: string): Promise<void>;
+  /** Changes the priority of a job that waits, or how long it waits from now on; `delayMs: 0` makes it due. */
+  change(id: string, patch: JobPatch): Promise<ControlReply>;
+  /** Lets a delayed job start now. `done` is false where it was due already. */
+  promote(id: string): Promise<ControlReply>;
   types(): Promise<JobType[]>;
   type(name: string): Promise<JobType>;
   queues(): Promise<QueueInfo[]>;
@@ -140,6 +149,10 @@ export interface Client extends ScheduleCalls {
   setLimits(queue: string, limits: QueueLimitsRequest): Promise<QueueLimits>;
   /** Runs failed jobs of a queue again, a part of them in each call: while `more` is true, ask again with the `cursor`. */
   retryFailed(queue: string, filter?: RetryFailedRequest): Promise<RetryFailedReply>;
+  /** Cancels what waits in a queue, a part of it in each call: while `more` is true, ask again. */
+  drain(queue: string, request?: DrainRequest): Promise<DrainReply>;
+  /** Forgets jobs that have ended, a part of them in each call: while `more` is true, ask again with the `cursor`. */
+  clean(queue: string, request: CleanRequest): Promise<CleanReply>;
   workers(): Promise<WorkerInfo[]>;
   /** What each queue was measured to do, and how many workers it needs so that its jobs start within `targetWaitMs`. */
   scaling(query?: { targetWaitMs?: number }): Promise<ScalingReply>;
@@ -241,7 +254,9 @@ function keptOf({ baseUrl }: Setup, store: ClientOptions['store']): KeptJobs | u
   return storage && keepJobs(storage, baseUrl);
 }
 
-type JobCalls = 'submit' | 'submitFlow' | 'get' | 'list' | 'log' | 'output' | 'result' | 'cancel' | 'retry' | 'remove';
+type JobCalls =
+  | ('submit' | 'submitFlow' | 'get' | 'list' | 'log' | 'output' | 'result')
+  | ('cancel' | 'retry' | 'remove' | 'change' | 'promote');
 
 function jobCalls(http: Http): Pick<Client, JobCalls> {
   const at = (id: string, part = '') => `/v1/jobs/${encodeURIComponent(id)}${part}`;
@@ -273,6 +288,8 @@ function jobCalls(http: Http): Pick<Client, JobCalls> {
     cancel: (id, { reason } = {}) => http.json<ControlReply>('POST', at(id, '/cancel'), { body: reason && { reason } }),
     retry: (id) => http.json<ControlReply>('POST', at(id, '/retry')),
     remove: (id) => http.empty('DELETE', at(id)),
+    change: (id, patch) => http.json<ControlReply>('PATCH', at(id), { body: patch }),
+    promote: (id) => http.json<ControlReply>('POST', at(id, '/promote')),
   };
 }
 
@@ -280,7 +297,18 @@ function systemCalls(
   http: Http,
 ): Pick<
   Client,
-  'types' | 'type' | 'queues' | 'limits' | 'setLimits' | 'pause' | 'resume' | 'retryFailed' | 'workers' | 'scaling'
+  | 'types'
+  | 'type'
+  | 'queues'
+  | 'limits'
+  | 'setLimits'
+  | 'pause'
+  | 'resume'
+  | 'retryFailed'
+  | 'drain'
+  | 'clean'
+  | 'workers'
+  | 'scaling'
 > {
   const queue = (name: string, action: string) => `/v1/queues/${encodeURIComponent(name)}/${action}`;
   return {
@@ -293,6 +321,8 @@ function systemCalls(
     resume: (name) => http.json<QueueControlReply>('POST', queue(name, 'resume')),
     retryFailed: (name, filter = {}) =>
       http.json<RetryFailedReply>('POST', queue(name, 'retry-failed'), { body: filter }),
+    drain: (name, request = {}) => http.json<DrainReply>('POST', queue(name, 'drain'), { body: request }),
+    clean: (name, request) => http.json<CleanReply>('POST', queue(name, 'clean'), { body: request }),
     workers: async () => (await http.json<{ workers: WorkerInfo[] }>('GET', '/v1/workers')).workers,
     scaling: (query = {}) => http.json('GET', '/v1/scaling', { query }),
   };

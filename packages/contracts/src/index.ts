@@ -1,5 +1,6 @@
 export * from './batch.ts';
 export * from './cancellation.ts';
+export * from './clearing.ts';
 export * from './cursor.ts';
 export * from './errors.ts';
 export * from './events.ts';

@@ -48,7 +48,7 @@ export function registerAccess(app: App, { config, keys, tokens, reader }: Acces
   if (config.origins.length > 0) {
     app.register(cors, {
       origin: config.origins,
-      methods: ['GET', 'POST', 'PUT', 'DELETE'],
+      methods: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'],
       exposedHeaders: ['x-request-id', 'location', 'retry-after', 'idempotent-replayed'],
     });
   }

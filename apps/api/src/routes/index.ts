@@ -15,9 +15,11 @@ import { listJobs } from './jobs/list.ts';
 import { getLog } from './jobs/log.ts';
 import { getOutput } from './jobs/output.ts';
 import { removeJob } from './jobs/remove.ts';
+import { rescheduleJob } from './jobs/reschedule.ts';
 import { getResult } from './jobs/result.ts';
 import { retryJob } from './jobs/retry.ts';
 import { submitJob } from './jobs/submit.ts';
+import { clearQueue } from './queues/clear.ts';
 import { controlQueue } from './queues/control.ts';
 import { limitQueue } from './queues/limits.ts';
 import { listQueues } from './queues/list.ts';
@@ -48,6 +50,7 @@ export async function registerRoutes(
   cancelJob(app, services);
   retryJob(app, services);
   removeJob(app, services);
+  rescheduleJob(app, services);
 
   await submitBatch(app, services, config.bodyLimitBytes);
   getBatch(app, services);
@@ -70,6 +73,7 @@ export async function registerRoutes(
   controlQueue(app, services);
   limitQueue(app, services);
   retryFailed(app, services);
+  clearQueue(app, services);
   listWorkers(app, services);
   readScaling(app, services);
 

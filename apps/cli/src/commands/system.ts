@@ -15,6 +15,24 @@ export async function resumeQueue(session: Session, name: string): Promise<ExitC
   return printQueue(session, await session.client.resume(name));
 }
 
+export interface DrainFlags {
+  delayed?: boolean;
+  reason?: string;
+}
+
+/** Asks until nothing waits any more. What was cancelled before a call that fails stays so. */
+export async function drainQueue(session: Session, name: string, flags: DrainFlags): Promise<ExitCode> {
+  let total = 0;
+  for (let more = true; more; ) {
+    const reply = await session.client.drain(name, flags);
+    total += reply.cancelled;
+    more = reply.more;
+  }
+  if (session.json) session.printJson({ queue: name, cancelled: total });
+  else session.print(`${name} is drained: ${total} cancelled`);
+  return EXIT_CODES.ok.code;
+}
+
 export async function workers(session: Session): Promise<ExitCode> {
   const alive = await session.client.workers();
   if (session.json) for (const worker of alive) session.printJson(worker);

@@ -7,8 +7,8 @@ import { reportOthers } from '../engine/unavailable.ts';
 
 /** How often old jobs are looked for; a job may be read for that much longer than promised. */
 const SWEEP_MS = 60_000;
-/** Jobs forgotten in one call at most: about ten milliseconds, in which Redis serves nobody else. */
-const CHUNK = 1000;
+/** Jobs forgotten in one call at most. Redis serves nobody else meanwhile: the engine's call for a thousand took 24 ms. */
+const CHUNK = 250;
 
 /**
  * Forgets jobs that ended long enough ago, once a minute. The engine can do so whenever a job ends, but then every job
@@ -28,7 +28,7 @@ export function forgetOldJobs(setup: {
   return () => clearInterval(timer);
 }
 
-/** Forgets what is old now, a thousand jobs a call. */
+/** Forgets what is old now, 250 jobs a call: also where much is, after days without a worker or with a shorter time to keep. */
 export async function sweep(handle: Pick<EngineQueue, 'clean'>, redis: Redis, keys: QueueKeys): Promise<void> {
   for (const [state, keptS] of [
     ['completed', KEEP_COMPLETED_S],

@@ -4,8 +4,43 @@ import { CHILD_FUNCTIONS } from './child-script.ts';
 import { GROUP_FUNCTIONS } from './group-script.ts';
 import type { QueueKeys } from './keys.ts';
 import { CANCELLING_S, EVENTS_KEPT } from './limits.ts';
+import { LINE_FUNCTIONS, withPlace } from './line-script.ts';
 import { defineScript } from './script.ts';
 import { SLOT_FREED_FUNCTION } from './wake-script.ts';
+
+/**
+ * Lua functions for scripts that end jobs as cancelled: `finish(mark, deduplication)` ends the one that `job` and `id` name
+ * and that is in no line any more. Their KEYS 7 and 8 are the failed ones and the events, their ARGV 3 to 5 now in ms, events
+ * kept and the key prefix of the queue.
+ */
+export const CANCEL_FUNCTIONS = `${CHILD_FUNCTIONS}${SETTLE_FUNCTIONS}${GROUP_FUNCTIONS}
+local job, id
+
+local function textOf(mark)
+  local told = cjson.decode(mark)
+  return 'cancelled: cancelled by ' .. told.by .. (told.reason and ': ' .. told.reason or '')
+end
+
+-- As the engine does at a job's end: what waits for this one to be over may come now.
+local function releaseDeduplication(name)
+  local key = name and ARGV[5] .. 'de:' .. name
+  if key and redis.call('PTTL', key) == -1 and redis.call('GET', key) == id then redis.call('DEL', key) end
+end
+
+local function finish(mark, deduplication)
+  local text = textOf(mark)
+  redis.call('HSET', job, 'cancel', mark, 'failedReason', text, 'finishedOn', ARGV[3])
+  -- What the engine would fail it with when it is retried.
+  redis.call('HDEL', job, 'defa')
+  redis.call('ZADD', KEYS[7], ARGV[3], id)
+  releaseDeduplication(deduplication)
+  redis.call('XADD', KEYS[8], 'MAXLEN', '~', ARGV[4], '*', 'event', 'failed', 'jobId', id, 'failedReason', text, 'prev', 'waiting', 'cancel', mark)
+  childFailed(job, text, ARGV[3])
+  local batch = batchOf(job)
+  if batch then settleMembers(ARGV[5], batch, {id}) end
+  return 1
+end
+`;
 
 /**
  * Ends a job that no worker runs: takes it out of whichever line it stands in, files it among the failed with its reason
@@ -23,26 +58,16 @@ import { SLOT_FREED_FUNCTION } from './wake-script.ts';
  * KEYS  1 job  2 wait  3 prioritized  4 delayed  5 waiting-children  6 active  7 failed  8 events  9 cancelling
  *       [10 command]
  * ARGV  1 job id  2 mark as JSON {by, reason?, at}; empty to end only a job that has a mark  3 now in ms  4 events kept
- *       5 key prefix of the queue  6 seconds that workers look for marks
- *       [7 what the command says  8 seconds that it is remembered]
+ *       5 key prefix of the queue  6 seconds that workers look for marks  7 its place in the plain line, or ''
+ *       [8 what the command says  9 seconds that it is remembered]
  * Returns 1 cancelled, 2 it was cancelled before, 3 its worker will be told, 4 it had a mark before, 0 no such job,
  *         -1 it stands nowhere that we know, -2 it has ended otherwise, -3 it has no mark,
- *         -4 the command was given before and said something else.
+ *         -4 the command was given before and said something else, -5 nothing is done: its place has to be looked for.
  * Events  failed (with the reason and the mark), as the engine's own scripts write it; cancelling (with the mark); waiting
  */
-const cancelScript = defineScript(`${CHILD_FUNCTIONS}${SETTLE_FUNCTIONS}${GROUP_FUNCTIONS}${SLOT_FREED_FUNCTION}
-local job, id, command = KEYS[1], ARGV[1], KEYS[10]
-
-local function textOf(mark)
-  local told = cjson.decode(mark)
-  return 'cancelled: cancelled by ' .. told.by .. (told.reason and ': ' .. told.reason or '')
-end
-
--- As the engine does at a job's end: what waits for this one to be over may come now.
-local function releaseDeduplication(name)
-  local key = name and ARGV[5] .. 'de:' .. name
-  if key and redis.call('PTTL', key) == -1 and redis.call('GET', key) == id then redis.call('DEL', key) end
-end
+const cancelScript = defineScript(`${CANCEL_FUNCTIONS}${SLOT_FREED_FUNCTION}${LINE_FUNCTIONS}
+job, id = KEYS[1], ARGV[1]
+local command = KEYS[10]
 
 local function tell(mark)
   redis.call('HSET', job, 'cancel', mark)
@@ -63,24 +88,6 @@ local function finishAtPickUp(mark, leaveGroup)
   return 3
 end
 
-local function finish(mark, deduplication, groups)
-  local text = textOf(mark)
-  redis.call('HSET', job, 'cancel', mark, 'failedReason', text, 'finishedOn', ARGV[3])
-  -- What the engine would fail it with when it is retried.
-  redis.call('HDEL', job, 'defa')
-  redis.call('ZADD', KEYS[7], ARGV[3], id)
-  releaseDeduplication(deduplication)
-  redis.call('XADD', KEYS[8], 'MAXLEN', '~', ARGV[4], '*', 'event', 'failed', 'jobId', id, 'failedReason', text, 'prev', 'waiting', 'cancel', mark)
-  childFailed(job, text, ARGV[3])
-  local batch = batchOf(job)
-  if batch then settleMembers(ARGV[5], batch, {id}) end
-  if groups then
-    groups.release({id})
-    groups.pump()
-  end
-  return 1
-end
-
 local function cancel()
   if redis.call('EXISTS', job) == 0 then return 0 end
   local known = redis.call('HMGET', job, 'finishedOn', 'failedReason', 'cancel', 'deid', 'defa', 'group')
@@ -96,24 +103,30 @@ local function cancel()
     return answer
   end
   local taken = redis.call('ZREM', KEYS[4], id) + redis.call('ZREM', KEYS[3], id) + redis.call('ZREM', KEYS[5], id) + leaveGroup()
-  if taken == 0 then taken = redis.call('LREM', KEYS[2], 0, id) end
   -- Active without a lease: its worker is lost, and whatever it still says is refused.
   if taken == 0 then
     taken = redis.call('LREM', KEYS[6], 0, id)
-    slotFreed(ARGV[5])
+    if taken > 0 then slotFreed(ARGV[5]) end
   end
+  if taken == 0 then taken = takeFromLine(KEYS[2], id, ARGV[7]) end
+  if taken == nil then return -5 end
   if taken == 0 then return -1 end
-  return finish(marked or ARGV[2], known[4], groups)
+  finish(marked or ARGV[2], known[4])
+  if groups then
+    groups.release({id})
+    groups.pump()
+  end
+  return 1
 end
 
 if not command then return cancel() end
 local given = redis.call('HMGET', command, 'says', 'answer')
-if given[1] then return given[1] == ARGV[7] and tonumber(given[2]) or -4 end
+if given[1] then return given[1] == ARGV[8] and tonumber(given[2]) or -4 end
 local answer = cancel()
 -- Of a job that is not there nothing is remembered: made-up ids must not fill the memory.
-if answer ~= 0 then
-  redis.call('HSET', command, 'says', ARGV[7], 'answer', answer)
-  redis.call('EXPIRE', command, ARGV[8])
+if answer ~= 0 and answer ~= -5 then
+  redis.call('HSET', command, 'says', ARGV[8], 'answer', answer)
+  redis.call('EXPIRE', command, ARGV[9])
 end
 return answer
 `);
@@ -145,13 +158,13 @@ export function cancelJob(
   { mark, now, command }: CancelOrder,
 ): Promise<unknown> {
   const { wait, prioritized, delayed, blocked, active, failed, events, cancelling } = keys;
-  return cancelScript(
-    redis,
-    [
-      ...[keys.job(id), wait, prioritized, delayed, blocked, active, failed, events, cancelling],
-      ...(command ? [command.key] : []),
-    ],
-    [...[id, mark, now, EVENTS_KEPT, keys.base, CANCELLING_S], ...(command ? [command.says, command.keptS] : [])],
+  const touched = [keys.job(id), wait, prioritized, delayed, blocked, active, failed, events, cancelling];
+  if (command) touched.push(command.key);
+  return withPlace({ redis, line: wait, id }, (place) =>
+    cancelScript(redis, touched, [
+      ...[id, mark, now, EVENTS_KEPT, keys.base, CANCELLING_S, place],
+      ...(command ? [command.says, command.keptS] : []),
+    ]),
   );
 }
 

@@ -23,6 +23,8 @@ export interface QueueKeys {
   readonly stalled: string;
   readonly completed: string;
   readonly failed: string;
+  /** The engine's own recurrences, which its scripts ask for. */
+  readonly schedulers: string;
   job(id: string): string;
   log(id: string): string;
   output(id: string): string;
@@ -86,6 +88,7 @@ export function queueKeys(prefix: string, queue: string): QueueKeys {
     stalled: `${base}stalled`,
     completed: `${base}completed`,
     failed: `${base}failed`,
+    schedulers: `${base}repeat`,
     job: (id) => base + id,
     log: (id) => `${base}${id}:logs`,
     output: (id) => `${base}${id}:output`,

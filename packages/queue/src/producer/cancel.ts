@@ -50,7 +50,7 @@ export function createCancel(setup: { redis: Redis; prefix: string; now?: () => 
 }
 
 /** Half a character, which a cut may leave, would make the mark unreadable to the script. */
-function encodeMark({ by, reason, at }: { by: string; reason: string | undefined; at: number }): string {
+export function encodeMark({ by, reason, at }: { by: string; reason: string | undefined; at: number }): string {
   const mark: Cancellation = { by, ...(reason !== undefined && { reason }), at: new Date(at).toISOString() };
   return JSON.stringify(mark, (_key, value: unknown) =>
     typeof value === 'string' ? value.replace(/\p{Surrogate}/gu, '\ufffd') : value,

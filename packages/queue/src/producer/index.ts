@@ -1,7 +1,12 @@
 import {
+  type CleanReply,
+  type CleanRequest,
+  type DrainReply,
+  type DrainRequest,
   type FlowMember,
   type Job,
   type JobOptions,
+  type JobPatch,
   type JobType,
   type QueueLimits,
   type QueueLimitsRequest,
@@ -17,6 +22,7 @@ import { groupField, leaveGroup } from '../engine/groups.ts';
 import { queueKeys } from '../engine/keys.ts';
 import { indexesOf, labelParts, labelsOf } from '../engine/labels.ts';
 import { KEEP_COMPLETED_S } from '../engine/limits.ts';
+import { withPlace } from '../engine/line-script.ts';
 import { openQueues, type QueueHandles } from '../engine/queue-handles.ts';
 import { setLimits } from '../engine/queue-limits.ts';
 import { storedOptions as readOptions, type StoredBackoff, type StoredOptions } from '../engine/record.ts';
@@ -28,14 +34,17 @@ import { type Admission, createAdmission, type DrainPerSecond } from './admissio
 import { type Batches, createBatches } from './batches.ts';
 import { type CancelOptions, type ControlOutcome, createCancel, notFound } from './cancel.ts';
 import { type BatchClaim, type Claim, type Claims, createClaims, type KeyUse } from './claims.ts';
+import { clean } from './clean.ts';
 import { createConclude } from './completion.ts';
 import { readDedupe, readOverlap, type ScheduledBy } from './dedupe.ts';
+import { drain } from './drain.ts';
 import { delayUntilDue } from './due.ts';
 import { addFlow, type FlowTree } from './flow.ts';
 import { assertRemovable } from './flow-control.ts';
 import { createIds, timeOf } from './ids.ts';
 import { createIntake, type Intake } from './intake.ts';
-import { removeMember } from './remove-script.ts';
+import { forgetJob } from './remove-script.ts';
+import { reschedule } from './reschedule.ts';
 import { createRetry } from './retry.ts';
 import { retryBatch } from './retry-batch.ts';
 
@@ -105,6 +114,21 @@ export interface Producer {
    * fail again meanwhile are not met twice. @throws invalid_request for a cursor that is not ours
    */
   retryFailed(queue: string, filter: RetryFailedRequest): Promise<RetryFailedReply>;
+  /**
+   * Changes the priority of a job that waits, or how long it waits from now on. Asked twice for the same priority, or to be due,
+   * it does nothing the second time; a delay begins anew. @throws job_not_found, job_final, job_active
+   */
+  reschedule(id: string, patch: JobPatch): Promise<ControlOutcome>;
+  /**
+   * Cancels jobs of a queue that wait, at most `limit` in one call: while `more` is true, ask again. Whoever waits for one
+   * hears of it. What a worker runs goes on.
+   */
+  drain(queue: string, by: string, request?: DrainRequest): Promise<DrainReply>;
+  /**
+   * Forgets jobs of a queue that have ended, oldest end first: a part of them in each call, which says where to go on.
+   * @throws invalid_request for a cursor that is not ours
+   */
+  clean(queue: string, request: CleanRequest): Promise<CleanReply>;
   /** Forgets a job that no worker runs. @throws job_not_found, job_active, not_finished (part of a flow that waits). */
   remove(id: string): Promise<void>;
   /**
@@ -159,6 +183,9 @@ export function createProducer(setup: {
     cancel,
     retry: (id) => withRedis(redis, () => retry.one(id)),
     retryFailed: (queue, filter) => withRedis(redis, () => retry.failed(queue, filter)),
+    reschedule: (id, patch) => withRedis(redis, () => reschedule({ redis, prefix, now }, id, patch)),
+    drain: (queue, by, request = {}) => withRedis(redis, () => drain({ redis, prefix, now }, queue, by, request)),
+    clean: (queue, request) => withRedis(redis, () => clean({ redis, prefix, now }, queue, request)),
     remove: (id) => withRedis(redis, () => remove(redis, prefix, id)),
     setLimits: (queue, limits) => withRedis(redis, () => setLimits(redis, queueKeys(prefix, queue), limits)),
     pause: (queue) => withRedis(redis, () => setPaused(queues, queue, true)),
@@ -346,7 +373,12 @@ async function remove(redis: Redis, prefix: string, id: string): Promise<void> {
   const [exists, options] = await Promise.all([redis.exists(keys.job(id)), redis.hget(keys.job(id), 'opts')]);
   if (exists === 0) throw notFound(id);
   await assertRemovable({ redis, prefix }, id);
-  if ((await removeMember(redis, [keys.job(id), `${keys.base}repeat`], [id, keys.base])) === 0) {
+  const { wait, prioritized, delayed, blocked, completed, failed, active } = keys;
+  const lines = [wait, prioritized, delayed, blocked, completed, failed, active, keys.lock(id)];
+  const found = await withPlace({ redis, line: wait, id }, (place) =>
+    forgetJob(redis, [keys.job(id), keys.schedulers, ...lines], [id, 0, keys.base, place]),
+  );
+  if (found === 0) {
     throw new SpillwayError('job_active', `expected a job that no worker runs, got ${id}, which is running`);
   }
   const leftovers = redis.pipeline().del(keys.output(id), keys.steps(id));
