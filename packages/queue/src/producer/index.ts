@@ -331,19 +331,34 @@ function storedOptions(
   if (timeoutMs !== type.defaults.timeoutMs) stored.timeoutMs = timeoutMs;
   // Looked at before the type is, so it is stored also where it is the type's default.
   if (ttlMs !== undefined) stored.ttlMs = ttlMs;
-  if (tags?.length) stored.tags = tags;
-  if (batch) stored.batch = batch;
-  if (tenant) stored.tenant = tenant;
-  if (schedule) stored.schedule = schedule.name;
+  storeLabels(stored, { tags, batch, tenant, schedule: schedule?.name });
   const read = asked.dedupe ? readDedupe(asked.dedupe, { type: type.type, tenant, delayMs }) : readOverlap(schedule);
   if (!read) return { stored, dedupe: undefined };
   const { by, stored: kept } = read;
   return { stored: Object.assign(stored, kept), dedupe: by };
 }
 
+/** What the job is found by. */
+function storeLabels(
+  stored: StoredOptions,
+  {
+    tags,
+    batch,
+    tenant,
+    schedule,
+  }: Partial<Record<'batch' | 'tenant' | 'schedule', string | undefined>> & {
+    tags?: string[] | undefined;
+  },
+): void {
+  if (tags?.length) stored.tags = tags;
+  if (batch) stored.batch = batch;
+  if (tenant) stored.tenant = tenant;
+  if (schedule) stored.schedule = schedule;
+}
+
 /**
- * @throws SpillwayError `invalid_request` for `dedupe`: a job in whose place another stands cannot be waited for; and for `runAt`: a parent's delay begins when its
- * children have ended, so a time may have no meaning.
+ * @throws SpillwayError `invalid_request` for `dedupe`: a job in whose place another stands cannot be waited for; and for
+ * `runAt`: a parent's delay begins when its children have ended, so a time may have no meaning.
  */
 function memberOptions(type: JobType, options: JobOptions, labels: Pick<Submission, 'batch' | 'tenant'>) {
   if (options.runAt !== undefined)
