@@ -13,7 +13,11 @@ const MEMORY_MS = 100;
 const ROOM_TIMEOUT_MS = 60_000;
 
 /** The same Spillway, whose queue takes no more than a fifth of the burst. */
-const limited = { ...spillway, name: 'spillway, limited', isLimited: true };
+const limited = {
+  ...spillway,
+  name: 'spillway, limited',
+  create: (...setup) => ({ ...spillway.create(...setup), isLimited: true }),
+};
 
 export const spike = {
   name: 'spike',
