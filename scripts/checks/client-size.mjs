@@ -7,7 +7,7 @@ import { projectFolder } from '../setup/project.mjs';
  * Most that each entry may add to a page, in bytes after minifying and gzip. Half of the core is Socket.IO. The limits
  * stand a little above what was measured, so that growth is a decision and not an accident.
  */
-const LIMITS = { index: 26_700, react: 1_000, element: 28_700 };
+const LIMITS = { index: 27_600, react: 1_000, element: 29_400 };
 
 /** What an entry must not bring along: `react` is the page's own, and the hook is handed a client. */
 const FOREIGN = {
