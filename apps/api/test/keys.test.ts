@@ -20,6 +20,12 @@ test('keys open what their scopes name, and nothing else', async () => {
   expect(await ask('sw_ops', 'POST', '/v1/jobs', job)).toBe(403);
   expect(await ask('sw_ops', 'POST', '/v1/queues/demo/resume')).toBe(200);
   expect(await ask('sw_all', 'POST', '/v1/jobs', job)).toBe(202);
+  // A schedule submits, so steering it alone must not be a way to do so.
+  const schedule = { type: 'demo.noop', cron: '@yearly' };
+  expect(await ask('sw_ops', 'PUT', '/v1/schedules/s', schedule)).toBe(403);
+  expect(await ask('sw_all', 'PUT', '/v1/schedules/s', schedule)).toBe(201);
+  expect(await ask('sw_ops', 'POST', '/v1/schedules/s/trigger')).toBe(403);
+  expect(await ask('sw_ops', 'POST', '/v1/schedules/s/pause')).toBe(200);
   expect(await ask(undefined, 'GET', '/metrics')).toBe(401);
   for (const path of ['/healthz', '/readyz', '/openapi.json', '/docs/'])
     expect(await ask(undefined, 'GET', path)).toBe(200);

@@ -179,3 +179,28 @@ test('a type that no living worker runs is not started by those that run others'
   const told = estimate({ type: 'b', ahead: 0 }, LINE, CREW, AT);
   expect(told).toEqual({ ahead: 0, reason: 'no_worker', at: new Date(AT).toISOString() });
 });
+
+test('a job in the line of its group stands behind the main line, its own group and the turns of the others', async () => {
+  await using sandbox = await openSandbox();
+  const { submit, ahead, redis, keys } = await openLine(sandbox);
+  const put = (group: string) => () => submit({}, { group });
+  const a = await submitMany(put('a'), 20);
+  const b = await submitMany(put('b'), 20);
+  const main = await redis.llen(keys.wait);
+  const line = await redis.zrange(`${keys.groupBase}line:b`, 0, -1);
+  expect(await ahead(...line.slice(0, 2))).toEqual([main + 1, main + 3]);
+  // No more than there are.
+  expect(await ahead(b.at(-1) ?? '')).toEqual([39]);
+  expect(await ahead(a[0] ?? '')).toEqual([0]);
+});
+
+test('a job whose group is at its cap says so, and promises no time', async () => {
+  await using sandbox = await openSandbox();
+  const { submit, reader, beat, producer } = await openLine(sandbox);
+  await producer.setLimits(TYPE.queue, { groups: { byName: { a: { concurrency: 1 } } } });
+  await beat(10);
+  const [, second = ''] = await submitMany(() => submit({}, { group: 'a' }), 2);
+  const { position } = await reader.job(second);
+  expect(position).toMatchObject({ ahead: 1, reason: 'group_cap' });
+  expect(position?.startsInMs).toBeUndefined();
+});

@@ -14,19 +14,20 @@ export function estimate(place: Place, line: Line, crew: Crew, nowMs: number): P
   };
 }
 
-/** A group's cap has a line of its own, whose jobs are told by their group. */
-function reasonOf({ type, ahead, dueAt }: Place, { paused, active, concurrency, rate }: Line, crew: Crew): WaitReason {
+function reasonOf({ type, ahead, dueAt, isCapped }: Place, { paused, active, concurrency, rate }: Line, crew: Crew): WaitReason {
   if (dueAt !== undefined) return 'delayed';
   if (paused) return 'queue_paused';
   if (!crew.types.has(type)) return 'no_worker';
+  if (isCapped) return 'group_cap';
   if (concurrency !== undefined && active >= concurrency && concurrency <= crew.slots) return 'queue_limited';
   if (rate?.startsLeft === 0) return 'queue_limited';
   return ahead === 0 ? 'next' : 'workers_busy';
 }
 
 /** Those that find a free slot start at once; the others when as many have ended as stand before them, and one more. */
-function untilStart({ type, ahead }: Place, line: Line, crew: Crew): number | undefined {
-  if (!crew.types.has(type) || line.paused) return undefined;
+function untilStart({ type, ahead, isCapped }: Place, line: Line, crew: Crew): number | undefined {
+  // How fast the jobs of one group end is not measured.
+  if (!crew.types.has(type) || line.paused || isCapped) return undefined;
   const usable = usableSlots(line, crew);
   const behind = ahead - Math.max(0, usable - line.active);
   const byRateMs = untilAllowed(ahead, line);

@@ -35,10 +35,13 @@ return {
  * job that entered otherwise (a delayed one that became due, by the engine's hand) has no number; it is looked for among the
  * first ${LOOKED_THROUGH}, and counts as the last one where it is not among them.
  *
+ * A job in the line of its group stands behind the main line and behind those of its own group, and each other group with
+ * jobs goes as often before it: a guess, as weights, caps and the lengths of the others' lines are not looked at.
+ *
  * KEYS  1 wait  2 prioritized  3 delayed  4 waiting-children  5 events
  * ARGV  1 key prefix of the queue, then ids of jobs
  * Returns position, now in ms, and for each job {place, ahead, type}, or false where it does not wait; place is 'waiting',
- *         or the score of a delayed one.
+ *         'capped' where its group may start none at the moment, or the score of a delayed one.
  */
 export const placesScript = defineScript(`
 local base = ARGV[1]
@@ -63,9 +66,26 @@ local function aheadInLine(id, number)
   return math.max(0, waiting - 1 - (place or 0))
 end
 
+local function mayStartNone(at, name)
+  local text = redis.call('HGET', at .. 'limits', name) or redis.call('HGET', at .. 'limits', '') or '1 0 0 0'
+  local concurrency, starts = string.match(text, '^%d+ (%d+) (%d+)')
+  local running = tonumber(redis.call('HGET', at .. 'running', name) or 0)
+  if tonumber(concurrency) > 0 and running >= tonumber(concurrency) then return true end
+  return tonumber(starts) > 0 and tonumber(redis.call('GET', at .. 'window:' .. name) or 0) >= tonumber(starts)
+end
+
+local function placeInGroup(field, id, type)
+  local at, name = base .. 'group:', string.match(field, '^%d+:(.*)$')
+  local rank = redis.call('ZRANK', at .. 'line:' .. name, id)
+  if not rank then return nil end
+  local others = (rank + 1) * (redis.call('ZCARD', base .. 'groups') - 1)
+  local ahead = waiting + math.min(rank + others, redis.call('ZCARD', base .. 'grouped') - 1)
+  return {mayStartNone(at, name) and 'capped' or 'waiting', ahead, type}
+end
+
 local function placeOf(id)
   local job = base .. id
-  local known = redis.call('HMGET', job, 'name', 'finishedOn', 'n')
+  local known = redis.call('HMGET', job, 'name', 'finishedOn', 'n', 'group')
   if not known[1] or known[2] or redis.call('EXISTS', job .. ':lock') == 1 then return false end
   local due = redis.call('ZSCORE', KEYS[3], id)
   if due then
@@ -75,6 +95,8 @@ local function placeOf(id)
     return {'waiting', waiting + redis.call('ZCARD', KEYS[2]) + rank - redis.call('ZCOUNT', KEYS[3], '-inf', '(${PARKED_SCORE}'), known[1]}
   end
   if redis.call('ZSCORE', KEYS[4], id) then return false end
+  local grouped = known[4] and placeInGroup(known[4], id, known[1])
+  if grouped then return grouped end
   local rank = redis.call('ZRANK', KEYS[2], id)
   if rank then return {'waiting', waiting + rank, known[1]} end
   return {'waiting', aheadInLine(id, known[3]), known[1]}

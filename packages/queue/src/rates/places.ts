@@ -8,6 +8,8 @@ export interface Place {
   ahead: number;
   /** Milliseconds since the epoch; of a delayed job. */
   dueAt?: number;
+  /** Its group may start none at the moment. */
+  isCapped?: true;
 }
 
 type Reply = [pos: string, nowMs: number, places: ([place: string, ahead: number, type: string] | null)[]];
@@ -27,5 +29,7 @@ export async function readPlaces(
 
 /** The engine scores a delayed job by its due time in milliseconds times 4096, plus a counter. */
 function toPlace([place, ahead, type]: [string, number, string]): Place {
-  return { type, ahead, ...(place !== 'waiting' && { dueAt: Math.floor(Number(place) / 4096) }) };
+  if (place === 'waiting') return { type, ahead };
+  if (place === 'capped') return { type, ahead, isCapped: true };
+  return { type, ahead, dueAt: Math.floor(Number(place) / 4096) };
 }

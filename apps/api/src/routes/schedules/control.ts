@@ -7,6 +7,7 @@ import { readRecurrence } from '../../schedules/recurrence.ts';
 import type { Services } from '../../services.ts';
 import { isNew } from '../jobs/submit.ts';
 import { problems, scoped } from '../schema.ts';
+import { assertMaySubmit } from './may-submit.ts';
 import { ScheduleParams } from './params.ts';
 
 const shared = { tags: ['schedules'], params: ScheduleParams };
@@ -48,7 +49,7 @@ const trigger = {
   operationId: 'triggerSchedule',
   summary: 'Submit a schedule’s job now',
   description:
-    'Beside its ticks, which stay as they are, and also while it is paused. `overlap` holds here too: `done` is false where the job in the reply is an earlier one that has not ended. The same `Idempotency-Key` is the same job.',
+    'Beside its ticks, which stay as they are, and also while it is paused. `overlap` holds here too: `done` is false where the job in the reply is an earlier one that has not ended. The same `Idempotency-Key` is the same job. Needs the scope submit beside control.',
   headers: Type.Object({ 'idempotency-key': Type.Optional(IdempotencyKey) }),
   response: {
     200: { description: 'An earlier job stands.', ...Type.Ref('ControlReply') },
@@ -75,6 +76,7 @@ export function controlSchedule(app: App, services: Services): void {
     return { done, schedule: toSchedule(await schedules.get(name)) };
   });
   app.post('/v1/schedules/:name/trigger', { schema: trigger, config: control }, async (request, reply) => {
+    assertMaySubmit(request.caller);
     const schedule = await schedules.get(request.params.name);
     const by = { idempotencyKey: request.headers['idempotency-key'] };
     const submitted = await submitScheduled(services, schedule, by);

@@ -6,13 +6,14 @@ import { firstTick } from '../../schedules/recurrence.ts';
 import type { Services } from '../../services.ts';
 import { checkedType, tenantOf } from '../jobs/submit.ts';
 import { problems, scoped } from '../schema.ts';
+import { assertMaySubmit } from './may-submit.ts';
 import { ScheduleParams } from './params.ts';
 
 const schema = {
   operationId: 'putSchedule',
   summary: 'Make or replace a schedule',
   description:
-    'A recurrence that submits jobs, by exactly one of `cron` and `everyMs`. The same again changes nothing and leaves its rhythm alone; anything else replaces it and counts from now. One that is paused stays paused. `next` of the reply shows when it will be due.',
+    'A recurrence that submits jobs, by exactly one of `cron` and `everyMs`. The same again changes nothing and leaves its rhythm alone; anything else replaces it and counts from now. One that is paused stays paused. Needs the scope submit beside control. `next` of the reply shows when it will be due.',
   tags: ['schedules'],
   params: ScheduleParams,
   body: ScheduleRequest,
@@ -35,6 +36,7 @@ export function putSchedule(app: App, { schedules, catalogue }: Services): void 
   app.put('/v1/schedules/:name', { schema, config: scoped('control') }, async (request, reply) => {
     const { name } = request.params;
     const definition = request.body;
+    assertMaySubmit(request.caller);
     assertOneRule(definition);
     await checkedType(catalogue, definition);
     const now = await schedules.now();
