@@ -33,14 +33,16 @@ function brokenIn(change: Partial<History>): Record<string, number> {
 const trail = (...happenings: NonNullable<ReturnType<History['trails']['get']>>) => new Map([[JOB, happenings]]);
 const twoRuns = [mark('1.1', 'start', 0), mark('2.1', 'start', 5), mark('2.1', 'effect', 9)];
 const end = { end: 'completed', run: '2.1' };
+/** Nobody watched it and no batch counts it: only the job itself tells what became of it. */
+const alone = { watched: [], batches: [] };
 
 test('a history in which everything went well breaks no promise', () => {
   expect(brokenIn({})).toEqual({});
 });
 
 test.each<[string, Partial<History>, Record<string, number>]>([
-  ['a job that never ends is lost', { jobs: new Map([[JOB, { state: 'waiting' }]]), watched: [] }, { lost: 1 }],
-  ['a job that nobody knows any more is lost', { jobs: new Map(), watched: [] }, { lost: 1 }],
+  ['a job that never ends is lost', { jobs: new Map([[JOB, { state: 'waiting' }]]), ...alone }, { lost: 1 }],
+  ['a job that nobody knows any more is lost', { jobs: new Map(), ...alone }, { lost: 1 }],
   [
     'a job that ends a second time ended twice',
     { trails: trail({ chunk: '1.1' }, { end: 'completed', run: '1.1' }, { end: 'completed', run: '1.1' }) },
@@ -90,12 +92,12 @@ test.each<[string, Partial<History>, Record<string, number>]>([
   ['a completed job that no handler brought to its end is found', { marks: [] }, { endsWithoutEffect: 1 }],
   [
     'a job that failed though its handler would not is found',
-    { jobs: new Map([[JOB, { state: 'failed' }]]), trails: trail({ end: 'failed' }), watched: [] },
+    { jobs: new Map([[JOB, { state: 'failed' }]]), trails: trail({ end: 'failed' }), ...alone },
     { unasked: 1 },
   ],
   [
     'a job that was cancelled though nobody asked for it is found',
-    { jobs: new Map([[JOB, { state: 'cancelled' }]]), trails: trail({ end: 'failed' }), watched: [] },
+    { jobs: new Map([[JOB, { state: 'cancelled' }]]), trails: trail({ end: 'failed' }), ...alone },
     { unasked: 1 },
   ],
   [

@@ -145,6 +145,7 @@ test('the contract is OpenAPI 3.1 and names every route, and the reference page 
     '/v1/queues/{name}',
     '/v1/queues/{name}/clean',
     '/v1/queues/{name}/drain',
+    '/v1/queues/{name}/limits',
     '/v1/queues/{name}/pause',
     '/v1/queues/{name}/resume',
     '/v1/queues/{name}/retry-failed',
