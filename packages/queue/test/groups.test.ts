@@ -108,7 +108,7 @@ test('a job without a group is stored as if there were no groups, and starts whi
   const { flood, submit, redis, keys, run, ran } = await openGroups(sandbox, { default: { weight: 2 } });
   const alone = await submit({ group: 'none' });
   const before = await redis.hgetall(keys.job(alone.id));
-  expect(Object.keys(before).sort()).toEqual(['data', 'delay', 'name', 'opts', 'priority', 'timestamp']);
+  expect(Object.keys(before).sort()).toEqual(['data', 'delay', 'n', 'name', 'opts', 'priority', 'timestamp']);
   expect(before.opts).toBe('{}');
   await flood('whale', 200);
   const other = await submit({ group: 'none' });
