@@ -12,12 +12,15 @@ afterAll(() => spillway[Symbol.asyncDispose]());
 afterAll(() => expect(spillway.api.output()).not.toContain(MARKER));
 
 /** Every key that there is, but for the one that says a worker lives. */
+/**
+ * What the services renew by themselves: signs of life, what queues are measured to do, and the marks that somebody has
+ * looked for lost jobs, uncounted members of batches, and schedules that are due.
+ */
+const OF_ITSELF = /:worker:|:(looked|swept|rates|schedules-lease)$/;
+
 async function storedKeys(): Promise<string[]> {
   const redis = await spillway.sandbox.connect();
-  // Workers renew these by themselves: their sign of life, and the mark that one of them has looked for lost jobs.
-  return (await redis.keys(`${spillway.sandbox.prefix}:*`))
-    .filter((key) => !key.includes(':worker:') && !key.endsWith(':looked'))
-    .sort();
+  return (await redis.keys(`${spillway.sandbox.prefix}:*`)).filter((key) => !OF_ITSELF.test(key)).sort();
 }
 
 async function send(method: string, path: string, body?: string | Buffer, type = 'application/json') {

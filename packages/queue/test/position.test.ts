@@ -187,7 +187,7 @@ test('a job in the line of its group stands behind the main line, its own group 
   const a = await submitMany(put('a'), 20);
   const b = await submitMany(put('b'), 20);
   const main = await redis.llen(keys.wait);
-  const line = await redis.zrange(`${keys.groupBase}line:b`, 0, -1);
+  const line = await redis.zrange(`${keys.groupBase}line:b`, '0', '-1');
   expect(await ahead(...line.slice(0, 2))).toEqual([main + 1, main + 3]);
   // No more than there are.
   expect(await ahead(b.at(-1) ?? '')).toEqual([39]);

@@ -14,7 +14,11 @@ export function estimate(place: Place, line: Line, crew: Crew, nowMs: number): P
   };
 }
 
-function reasonOf({ type, ahead, dueAt, isCapped }: Place, { paused, active, concurrency, rate }: Line, crew: Crew): WaitReason {
+function reasonOf(
+  { type, ahead, dueAt, isCapped }: Place,
+  { paused, active, concurrency, rate }: Line,
+  crew: Crew,
+): WaitReason {
   if (dueAt !== undefined) return 'delayed';
   if (paused) return 'queue_paused';
   if (!crew.types.has(type)) return 'no_worker';
