@@ -28,7 +28,7 @@ async function measureOnce(scenario, system, { program, concurrency, onStage, on
   const work = async () => {
     redis = await startRedis(stage, program, system.redisSettings);
     onRedis(redis);
-    return scenario.measure({ stage, redis, system: system.create(stage, redis, { concurrency }) });
+    return scenario.measure({ stage, redis, name: system.name, system: system.create(stage, redis, { concurrency }) });
   };
   try {
     return await Promise.race([work(), stage.loss]);

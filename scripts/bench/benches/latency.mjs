@@ -25,9 +25,12 @@ export const latency = {
   },
 };
 
+/** Where sockets may reach status itself; everybody else comes through api, which passes the bytes on. */
+const straight = { ...spillway, name: 'spillway, straight to status' };
+
 function scenario(type, ms, workMs) {
   return {
-    systems: [naive, spillway],
+    systems: [naive, straight, spillway],
     targets: [
       { key: 'p99', ratioMax: 1 },
       { key: 'lost', valueMax: 0 },
@@ -44,12 +47,13 @@ function scenario(type, ms, workMs) {
   };
 }
 
-async function measure({ stage, system }, type, ms, workMs) {
+async function measure({ stage, system, name }, type, ms, workMs) {
   await system.startServer();
   await system.prepare();
   await system.startWorker();
   const load = await startLoad(stage, 'live');
-  const plan = { ...system.live(), submit: system.submit(type), sockets: SOCKETS, perSecond: JOBS_PER_SECOND };
+  const live = system.live({ straight: name === straight.name });
+  const plan = { ...live, submit: system.submit(type), sockets: SOCKETS, perSecond: JOBS_PER_SECOND };
   await load.run({ ...plan, durationMs: ms.warmUp });
   const meter = openMeter(system.parts(), stage.pids());
   const { latenciesMs, jobs, lost } = await load.run({ ...plan, durationMs: ms.measured });

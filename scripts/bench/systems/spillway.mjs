@@ -86,9 +86,10 @@ function createSpillway(stage, redis, { concurrency, jobs }) {
       const reply = await fetch(url, { method: 'PUT', headers, body: JSON.stringify(limits) });
       if (!reply.ok) throw new Error(`Expected limits to be set, but got ${reply.status}: ${await reply.text()}`);
     },
-    live: () => ({
+    /** `straight` to the process that holds the sockets, or through api's address. */
+    live: ({ straight = false } = {}) => ({
       dialect: 'spillway',
-      socket: { url: `${cast.url('api')}/jobs`, options: { auth: { token: KEY } } },
+      socket: { url: `${cast.url(straight ? 'status' : 'api')}/jobs`, options: { auth: { token: KEY } } },
     }),
     livePart: 'status',
     liveEndpoint: () => ({

@@ -2,6 +2,7 @@ import type { Progress } from '@spillway/contracts';
 import type { Redis } from 'ioredis';
 import type { QueueKeys } from '../engine/keys.ts';
 import { EVENTS_KEPT, LOG_LINE_MAX, LOG_LINES_KEPT, OUTPUT_CHUNKS_KEPT, OUTPUT_TTL_S } from '../engine/limits.ts';
+import { inOneWrite } from '../engine/one-write.ts';
 import type { Script } from '../engine/script.ts';
 import { isPassing } from '../engine/unavailable.ts';
 import { Backlog } from './backlog.ts';
@@ -157,8 +158,10 @@ export function createReports({ redis, keys, onLost, onError, now = Date.now }: 
       await pending.sending;
     }
     waiting.delete(pending);
+    if (!hasMore(pending)) return;
+    inOneWrite(redis);
     // Not waited for, so it cannot be sent again either: what ends the job is already on its way behind it.
-    if (hasMore(pending)) write([takeReport(pending)], writeReports.whole).catch(report);
+    write([takeReport(pending)], writeReports.whole).catch(report);
   }
 
   return {
