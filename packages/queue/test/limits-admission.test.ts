@@ -72,6 +72,23 @@ test('what is refused leaves nothing behind, and is stored under its key once th
   expect((await again()).id).toBe(id);
 });
 
+test.each([{}, { priority: 3 }, { group: 'a' }])(
+  'a try under a key whose first one was refused is a try of its own, and no replay of the refusal: %j',
+  async (options) => {
+    await using sandbox = await openSandbox();
+    const { producer, submit } = await openQueue(sandbox);
+    await producer.setLimits('work', { depth: { max: 1 } });
+    await submit();
+    const again = () => producer.submit({ type: TYPE, input: {}, options, idempotencyKey: 'once' });
+    expect(await refusals([again(), again()])).toBe(2);
+    expect(await refusals([again()])).toBe(1);
+    await producer.setLimits('work', {});
+    const [first, second] = [await again(), await again()];
+    expect([first.replayed, second.replayed]).toEqual([undefined, true]);
+    expect([first.state, second.id]).toEqual(['waiting', first.id]);
+  },
+);
+
 test('a limit that is set or lifted by another process counts from the next submit on', async () => {
   await using sandbox = await openSandbox();
   const queue = await openQueue(sandbox);

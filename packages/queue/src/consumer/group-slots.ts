@@ -5,6 +5,7 @@ import type { QueueKeys } from '../engine/keys.ts';
 import { EVENTS_KEPT } from '../engine/limits.ts';
 import type { StoredOptions } from '../engine/record.ts';
 import { reportOthers } from '../engine/unavailable.ts';
+import type { GroupedEnds } from './end-together.ts';
 import { claimSlot } from './group-claim-script.ts';
 
 /** How often each worker asks for slots that nobody gave back. Whoever asks first in this time looks, for all workers of the queue. */
@@ -19,6 +20,10 @@ type Taken = Pick<EngineJob<unknown, unknown, string>, 'id' | 'opts' | 'attempts
 
 /** The slots of the groups whose jobs one worker runs in one queue. Jobs without a group pay nothing. */
 export interface GroupSlots {
+  /** To be called for each job that was taken: the script that ends it gives its slot back and lets the next ones go. */
+  take(job: Taken): void;
+  /** To be called where the job goes back without an end, with its slot. */
+  leave(job: Taken): void;
   /** Whether the job has to be asked for: it has a group, and may not have come through its line. */
   mustClaim(job: Taken): boolean;
   /**
@@ -28,15 +33,20 @@ export interface GroupSlots {
   claim(job: Taken, token: string | undefined): Promise<void>;
   /** To be called when the worker finds the main line empty: it may run dry long before the first job of a group ends. */
   drained(): void;
-  /** To be called once the job has ended or waits for its next attempt. Never throws: what is lost here, the sweep finds. */
+  /** To be called once the job waits for its next attempt, or has ended without having been taken. Never throws: what is lost here, the sweep finds. */
   release(job: Taken | undefined): void;
   /** Resolves once everything that was released is known to Redis, or was given up. */
   settled(): Promise<void>;
   stop(): void;
 }
 
-export function holdGroupSlots(setup: { redis: Redis; keys: QueueKeys; onError: (error: Error) => void }): GroupSlots {
-  const { redis, keys } = setup;
+export function holdGroupSlots(setup: {
+  redis: Redis;
+  keys: QueueKeys;
+  ends: GroupedEnds;
+  onError: (error: Error) => void;
+}): GroupSlots {
+  const { redis, keys, ends } = setup;
   const report = reportOthers(setup.onError);
   const released: string[] = [];
   let sending: Promise<void> | undefined;
@@ -82,11 +92,15 @@ export function holdGroupSlots(setup: { redis: Redis; keys: QueueKeys; onError: 
   }, SWEEP_MS);
 
   return {
-    mustClaim(job) {
-      if (groupOf(job) === undefined) return false;
+    take(job) {
+      if (groupOf(job) === undefined) return;
       tookGrouped = true;
-      return !wasLetGo(job);
+      ends.set(job.id ?? '', pumpAt);
     },
+    leave(job) {
+      ends.delete(job.id ?? '');
+    },
+    mustClaim: (job) => groupOf(job) !== undefined && !wasLetGo(job),
     drained() {
       if (tookGrouped && !stopped) pump();
     },
@@ -95,10 +109,13 @@ export function holdGroupSlots(setup: { redis: Redis; keys: QueueKeys; onError: 
       const field = groupField(job.opts as StoredOptions) ?? '';
       const args = [keys.base, EVENTS_KEPT, job.id ?? '', token ?? '', field];
       const mayStart = await claimSlot(redis, [events, active, stalled], args).catch(report);
-      if (mayStart !== 1) throw new WaitingError();
+      if (mayStart === 1) return;
+      ends.delete(job.id ?? '');
+      throw new WaitingError();
     },
     release(job) {
       if (!job?.id || groupOf(job) === undefined) return;
+      ends.delete(job.id);
       released.push(job.id);
       pump();
     },

@@ -129,7 +129,7 @@ export function createConsumer(setup: ConsumerSetup): Consumer {
   });
   const doors = { reports, steps, children: (id: string) => readChildren(redis, prefix, id) };
   const renewals = createRenewals({ redis, keys, held: running, leaseMs, onError });
-  const slots = holdGroupSlots({ redis, keys, onError });
+  const slots = holdGroupSlots({ redis, keys, ends: endTogether(redis), onError });
   const counts = new SlotCount(setup.concurrency);
 
   /** Only a job that was active before comes here with a mark: the others were ended in their line. */
@@ -161,6 +161,7 @@ export function createConsumer(setup: ConsumerSetup): Consumer {
   // Two parameters only: for a third one the engine would make an abort signal for every job.
   async function processJob(job: EngineJob<unknown, unknown, string>, token?: string): Promise<unknown> {
     if (stopping.hasBegun) return handBack(job, token);
+    slots.take(job);
     const expired = expiryOf(job, Date.now());
     if (expired && !(await wasTakenBefore(job))) return settle(expired);
     if (slots.mustClaim(job)) await slots.claim(job, token);
@@ -182,14 +183,14 @@ export function createConsumer(setup: ConsumerSetup): Consumer {
   }
 
   /** What cannot be handed back is left to its lease, which runs out. Always throws: the engine then leaves the job alone. */
-  async function handBack({ id = '' }: EngineJob<unknown, unknown, string>, token = ''): Promise<never> {
+  async function handBack(job: EngineJob<unknown, unknown, string>, token = ''): Promise<never> {
+    slots.leave(job);
     const { events, active, wait, prioritized, stalled, meta, marker } = keys;
     const lines = [events, active, wait, prioritized, stalled, meta, marker];
-    await handBackJob(redis, lines, [keys.base, EVENTS_KEPT, id, token]).catch(reportOthers(onError));
+    await handBackJob(redis, lines, [keys.base, EVENTS_KEPT, job.id ?? '', token]).catch(reportOthers(onError));
     throw new WaitingError();
   }
 
-  endTogether(redis);
   const worker: Worker<unknown, unknown, string> = new Worker(engineName(queue), processJob, {
     connection: redis,
     prefix,
@@ -209,11 +210,11 @@ export function createConsumer(setup: ConsumerSetup): Consumer {
   };
   worker.on('completed', (job) => {
     steps.forget(job);
-    slots.release(job);
     countEnd(job);
   });
   worker.on('failed', (job) => {
-    slots.release(job);
+    // Such a job was decided about before it was taken.
+    if (job?.deferredFailure) slots.release(job);
     countEnd(job);
   });
   worker.on('drained', () => {

@@ -7,6 +7,9 @@
 const AHEAD_MIN = 5;
 const AHEAD_MAX = 1000;
 
+/** Groups that are read at once to take their turns: a longer list costs more to keep in order than to read again. */
+const ROUND_MAX = 64;
+
 /** Groups that one pump lets back in whose windows have opened: the rest follow with the next. */
 const OPENED_MAX = 100;
 
@@ -17,11 +20,12 @@ const OPENED_MAX = 100;
  *   join(field, id)   puts a job into its group's line; `field` is what its record has under `group`: priority, colon, name
  *   leave(field, id)  takes it out of there; returns 1 or 0
  *   claim(field, id)  lets a job that a worker has taken go at once, where it is its group's turn; returns whether
- *   release(ids)      takes their slots from jobs that have ended, wait for their time or are gone, and from no others
+ *   finish(ids)       takes their slots from jobs that this script has ended
+ *   release(ids)      the same for jobs of which somebody says that they have ended, wait for their time or are gone: no others lose theirs
  *   enter(name)       lets a group take turns again, where it has jobs in line
  *   pump()            moves the next jobs into the main line; returns ms until the next window opens, or -1
  *
- * What the first four change is complete once `pump` has run.
+ * What all but the last two change is complete once `pump` has run.
  *
  * Stride scheduling: of the groups with jobs in line, the one that has had least for its weight goes next. `turns` has them
  * by what they have had, in virtual time, which stands (`time`) where the group stood that went last. A group without jobs, or
@@ -50,13 +54,29 @@ local function groupsOf(base)
     counts[name] = (counts[name] or 0) + change
   end
 
+  -- Counts of which none stays at zero, in a hash or a sorted set: for each name a call would cost more than all else here.
+  local function count(key, changes, read, write, remove)
+    local names, kept, gone = {}, {}, {}
+    for name, change in pairs(changes) do
+      if change ~= 0 then names[#names + 1] = name end
+    end
+    if not names[1] then return end
+    for at, before in ipairs(call(read, key, unpack(names))) do
+      local name = names[at]
+      local now = tonumber(before or 0) + changes[name]
+      if now <= 0 then gone[#gone + 1] = name
+      else
+        kept[#kept + 1] = write == 'HSET' and name or now
+        kept[#kept + 1] = write == 'HSET' and now or name
+      end
+    end
+    if kept[1] then call(write, key, unpack(kept)) end
+    if gone[1] then call(remove, key, unpack(gone)) end
+  end
+
   local function settle()
-    for name, change in pairs(held) do
-      if call('HINCRBY', running, name, change) <= 0 then call('HDEL', running, name) end
-    end
-    for name, change in pairs(lined) do
-      if tonumber(call('ZINCRBY', groups, change, name)) <= 0 then call('ZREM', groups, name) end
-    end
+    count(running, held, 'HMGET', 'HSET', 'HDEL')
+    count(groups, lined, 'ZMSCORE', 'ZADD', 'ZREM')
     if came[1] then
       call('ZADD', grouped, unpack(came))
       call('HSET', state, 'order', order)
@@ -205,6 +225,10 @@ local function groupsOf(base)
       and not call('ZSCORE', base .. 'waiting-children', id) and call('EXISTS', base .. id) == 1
   end
 
+  function self.finish(ids)
+    if ids[1] then ended = free(ids) end
+  end
+
   -- Looked at again, because a release may come late: the job may have been retried, and let go anew.
   function self.release(ids)
     if ids[1] then ended = free(ids, isUsed) end
@@ -217,15 +241,54 @@ local function groupsOf(base)
     return wanted - math.min(waits, math.max(0, call('HLEN', slots) - active))
   end
 
+  -- The id of its next job, if it has one and room for it; and where the group stands then, if it still takes turns.
   local function nextOf(name, stands)
     local id = hasRoom(name) and call('ZPOPMIN', at .. 'line:' .. name)[1]
-    if not id then return rest(name, stands) end
+    if not id then return nil, rest(name, stands) end
     left[#left + 1] = id
     add(lined, name, -1)
-    -- Removed by a tool that knows nothing of lines.
-    if call('EXISTS', base .. id) == 0 then return end
-    call('ZADD', turns, letGo(name, id, stands), name)
-    return id
+    return id, letGo(name, id, stands)
+  end
+
+  local function stand(standing, name, stands)
+    local at = #standing
+    while at > 0 and (standing[at][2] > stands or standing[at][2] == stands and standing[at][1] > name) do at = at - 1 end
+    table.insert(standing, at + 1, {name, stands})
+  end
+
+  -- Lets jobs go by the turns of those groups that stand first. As many turns as groups were read may be taken: up to then
+  -- one of them is before all others.
+  local function takeRound(moved, places)
+    local count = math.min(places - #moved, ${ROUND_MAX})
+    local read, standing, changed = call('ZRANGE', turns, 0, count - 1, 'WITHSCORES'), {}, {}
+    for at = 1, #read, 2 do standing[#standing + 1] = {read[at], tonumber(read[at + 1])} end
+    local isAll = #standing < count
+    while #moved < places and standing[1] and (isAll or count > 0) do
+      local name, before = unpack(table.remove(standing, 1))
+      local id, stands = nextOf(name, before)
+      changed[name] = stands
+      if stands then stand(standing, name, stands) end
+      moved[#moved + 1] = id
+      count = count - 1
+    end
+    local scores = {}
+    for name, stands in pairs(changed) do
+      scores[#scores + 1] = stands
+      scores[#scores + 1] = name
+    end
+    if scores[1] then call('ZADD', turns, unpack(scores)) end
+    return read[1]
+  end
+
+  -- Adds those that there are, and takes back the slots of those that a tool removed which knows nothing of lines. Returns
+  -- whether there were such: their places are free.
+  local function addExisting(moved, ids)
+    local keys, gone = {}, {}
+    for at, id in ipairs(ids) do keys[at] = base .. id end
+    local areAll = not keys[1] or call('EXISTS', unpack(keys)) == #keys
+    for at, id in ipairs(ids) do table.insert((areAll or call('EXISTS', keys[at]) == 1) and moved or gone, id) end
+    if gone[1] then free(gone) end
+    return gone[1]
   end
 
   local function openWindows()
@@ -244,14 +307,13 @@ local function groupsOf(base)
   end
 
   function self.pump()
-    settle()
     openWindows()
     local moved, places = {}, freePlaces()
-    while #moved < places do
-      local first = call('ZRANGE', turns, 0, 0, 'WITHSCORES')
-      if not first[1] then break end
-      moved[#moved + 1] = nextOf(first[1], tonumber(first[2]))
-    end
+    repeat
+      local ids, wanted = {}, places - #moved
+      while #ids < wanted and takeRound(ids, wanted) do end
+      settle()
+    until not addExisting(moved, ids)
     settle()
     if moved[1] then
       call('LPUSH', base .. 'wait', unpack(moved))

@@ -96,7 +96,8 @@ export async function sweepGroups(redis: Redis, keys: QueueKeys, pauseMs: number
   return opening(opensInMs);
 }
 
-function opening(reply: unknown): number | undefined {
+/** What the scripts of groups say of the next window, undefined where none is to open. Pure. */
+export function opening(reply: unknown): number | undefined {
   return typeof reply === 'number' && reply >= 0 ? reply : undefined;
 }
 

@@ -159,5 +159,5 @@ export function registryKeys(prefix: string) {
 /** What an idempotency key stands for, found before a queue is known; each digest has a slot of its own. */
 export function claimKeys(prefix: string, digest: string) {
   const claim = `${prefix}:{claim:${digest}}`;
-  return { claim, outcome: `${claim}:outcome` };
+  return { claim, outcome: `${claim}:outcome`, refused: `${claim}:refused` };
 }

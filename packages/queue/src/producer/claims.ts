@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import { type BatchEntry, type JobOptions, type JobType, SpillwayError } from '@spillway/contracts';
+import { type BatchEntry, type JobOptions, type JobType, queueOf, SpillwayError } from '@spillway/contracts';
 import type { Redis } from 'ioredis';
-import { claimKeys } from '../engine/keys.ts';
+import { claimKeys, queueKeys } from '../engine/keys.ts';
 import { meaningOf } from './canonical.ts';
 import { type createIds, placedId, tickId } from './ids.ts';
 
@@ -54,6 +54,11 @@ export interface Claims {
    * @throws SpillwayError `idempotency_key_reused` where the key stands for something else.
    */
   job(use: KeyUse, wanted: WantedJob, now: number): Promise<Claim>;
+  /**
+   * Remembers that the queue had no room for the job: the next try under the key is a first one, and no replay. The claim
+   * itself stays, as another try of the same moment may have stored the job.
+   */
+  noteRefusal(claim: Claim): Promise<void>;
   /** The same for a batch, by its whole body. */
   batch(use: KeyUse, body: unknown, now: number): Promise<BatchClaim>;
 }
@@ -82,11 +87,22 @@ export function createClaims(setup: {
     }
   }
 
+  /** Whether the earlier tries left no job. Of several that ask at once, one is told so. */
+  async function isFirstAfterRefusal({ id, digest }: Omit<Claim, 'keptS'>): Promise<boolean> {
+    if ((await redis.del(claimKeys(prefix, digest).refused)) === 0) return false;
+    return (await redis.hexists(queueKeys(prefix, queueOf(id) ?? '').submitted(digest), id)) === 0;
+  }
+
   return {
+    async noteRefusal({ digest, keptS: seconds }) {
+      await redis.set(claimKeys(prefix, digest).refused, 1, 'EX', seconds);
+    },
     async job(use, { type, input, options, delayMs }, now) {
       const means = meaningOf(['job', type.type, input, options]);
       const seconds = keptS + Math.ceil(delayMs / 1000);
-      return { ...(await claim(digestOf(use), means, newId(type.queue, now), seconds)), keptS: seconds };
+      const held = await claim(digestOf(use), means, newId(type.queue, now), seconds);
+      const replayed = held.replayed && !(await isFirstAfterRefusal(held));
+      return { ...held, replayed, keptS: seconds };
     },
     async batch(use, body, now) {
       const digest = digestOf(use);

@@ -207,7 +207,11 @@ async function submit(line: Line, submission: Submission, now: number): Promise<
   // A claim may be older than this try: the time that was asked for is the same.
   if (stored.delay && submission.options?.runAt) stored.delay = delayUntilDue(submission.options, timestamp);
   const addition = { id, queue, timestamp, type: type.type, data: JSON.stringify(input), stored, claim, dedupe };
-  const { stands, isParked } = await store(line, addition);
+  const { stands, isParked } = await store(line, addition).catch(async (error: unknown) => {
+    const isRefused = error instanceof SpillwayError && error.code === 'queue_full';
+    if (isRefused && claim && submission.idempotencyKey !== undefined) await line.claims.noteRefusal(claim);
+    throw error;
+  });
   const accepted: Job = {
     id,
     type: type.type,
