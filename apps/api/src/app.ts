@@ -10,6 +10,7 @@ import { registerMetrics } from './plugins/metrics.ts';
 import { registerOpenApi } from './plugins/openapi.ts';
 import { registerPages } from './plugins/pages.ts';
 import { makeRequestId, registerRequestId } from './plugins/request-id.ts';
+import { lazySerializers } from './plugins/serializers.ts';
 import { registerRoutes } from './routes/index.ts';
 import type { Services } from './services.ts';
 
@@ -51,6 +52,7 @@ export async function buildApp(setup: AppSetup): Promise<App> {
     clientErrorHandler: answerBadHttp,
     http: { maxHeaderSize: HEADERS_MAX_BYTES },
     ajv: { customOptions: AJV_OPTIONS },
+    schemaController: { compilersFactory: { buildSerializer: lazySerializers } },
     // A client that keeps its connection must not hold up a stop.
     forceCloseConnections: 'idle',
   }).withTypeProvider<TypeBoxTypeProvider>();
