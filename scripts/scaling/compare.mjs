@@ -34,7 +34,11 @@ export function compare(arrivals, code) {
     ['fixed, peak load', Math.max(...load)],
   ];
   const follow = (/** @type {number} */ cooldownMs) =>
-    followAdvice(code, { limits: { ...LIMITS, cooldownMs }, targetWaitMs: TARGET_WAIT_MS, slotsPerWorker: HOUSE.slotsPerWorker });
+    followAdvice(code, {
+      limits: { ...LIMITS, cooldownMs },
+      targetWaitMs: TARGET_WAIT_MS,
+      slotsPerWorker: HOUSE.slotsPerWorker,
+    });
   return [
     toRow('autoscaler', simulate(arrivals, follow(LIMITS.cooldownMs), HOUSE)),
     toRow('autoscaler, cooldown of 1 minute', simulate(arrivals, follow(60_000), HOUSE)),
@@ -66,7 +70,16 @@ function toRow(name, outcome) {
 export function toTable(rows) {
   const seconds = (/** @type {number} */ waitS) => (waitS < 100 ? `${waitS.toFixed(1)} s` : `${Math.round(waitS)} s`);
   const lines = rows.map(({ name, workers, workerHours, waitS, withinTarget }) =>
-    [name, workers, workerHours.toFixed(0), seconds(waitS.p50), seconds(waitS.p95), seconds(waitS.p99), seconds(waitS.max), `${(100 * withinTarget).toFixed(1)} %`].join(' | '),
+    [
+      name,
+      workers,
+      workerHours.toFixed(0),
+      seconds(waitS.p50),
+      seconds(waitS.p95),
+      seconds(waitS.p99),
+      seconds(waitS.max),
+      `${(100 * withinTarget).toFixed(1)} %`,
+    ].join(' | '),
   );
   return [
     '| fleet | workers | worker-hours | wait p50 | p95 | p99 | longest | within 10 s |',

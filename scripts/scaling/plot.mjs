@@ -5,7 +5,7 @@ import { TARGET_WAIT_MS } from './compare.mjs';
 
 const WIDTH = 860;
 const LEFT = 58;
-const RIGHT = 16;
+const RIGHT = 24;
 const DAY_S = 86_400;
 /** Each point of the waits is a stretch of this length. */
 const STRETCH_S = 600;
@@ -40,8 +40,12 @@ const DRAWN = [
  * @param {{ arrivals: readonly import('./trace.mjs').Arrival[], load: number[], rows: Row[] }} found
  */
 export function plot({ arrivals, load, rows }) {
-  const drawn = DRAWN.flatMap(([name, style]) => rows.filter((row) => row.name === name).map((row) => ({ ...row, style })));
-  const most = Math.ceil(Math.max(...load, ...drawn.flatMap(({ outcome }) => outcome.fleet.map(({ workers }) => workers))) + 1);
+  const drawn = DRAWN.flatMap(([name, style]) =>
+    rows.filter((row) => row.name === name).map((row) => ({ ...row, style })),
+  );
+  const most = Math.ceil(
+    Math.max(...load, ...drawn.flatMap(({ outcome }) => outcome.fleet.map(({ workers }) => workers))) + 1,
+  );
   const workers = panel(56, 220, (value) => value / most);
   const waits = panel(340, 220, waitShare);
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} 600" role="img" aria-label="Workers and waits of a spiky day, with the autoscaler and with fixed fleets">
@@ -50,7 +54,10 @@ export function plot({ arrivals, load, rows }) {
   <rect class="page" width="${WIDTH}" height="600"/>
 ${legend(drawn)}
   <text class="title" x="${LEFT}" y="46">Workers</text>
-${[0, 5, 10, 15, 20, 25, 30].filter((value) => value <= most).map((value) => rule(workers, value, `${value}`)).join('\n')}
+${[0, 5, 10, 15, 20, 25, 30]
+  .filter((value) => value <= most)
+  .map((value) => rule(workers, value, `${value}`))
+  .join('\n')}
   <path class="load" d="${area(load, workers)}"/>
 ${drawn.map(({ style, outcome }) => `  <path class="line ${style}" d="${steps(outcome.fleet, workers)}"/>`).join('\n')}
   <text class="title" x="${LEFT}" y="330">Longest wait within ten minutes</text>
@@ -86,11 +93,14 @@ function round(value) {
 /** @param {{ name: string, style: string }[]} drawn */
 function legend(drawn) {
   const entries = drawn.map(({ name, style }, index) => {
-    const x = LEFT + index * 165;
+    const x = LEFT + index * 172;
     return `  <path class="line ${style}" d="M${x} 16h24"/><text x="${x + 30}" y="20">${name}</text>`;
   });
-  const x = LEFT + drawn.length * 165 - 50;
-  return [...entries, `  <rect class="load" x="${x}" y="10" width="24" height="12"/><text x="${x + 30}" y="20">load</text>`].join('\n');
+  const x = LEFT + drawn.length * 172 - 70;
+  return [
+    ...entries,
+    `  <rect class="load" x="${x}" y="10" width="24" height="12"/><text x="${x + 30}" y="20">load</text>`,
+  ].join('\n');
 }
 
 /** @param {Panel} panel @param {number} value @param {string} label */
@@ -109,13 +119,18 @@ function area(minutes, { toY }) {
 function steps(fleet, { toY }) {
   // What comes after the day is the clearing away.
   const changes = fleet.filter(({ atS }) => atS < DAY_S);
-  const path = changes.map(({ atS, workers }, index) => `${index === 0 ? 'M' : 'H'}${toX(atS)}${index === 0 ? ` ${toY(workers)}` : `V${toY(workers)}`}`);
+  const path = changes.map(
+    ({ atS, workers }, index) =>
+      `${index === 0 ? 'M' : 'H'}${toX(atS)}${index === 0 ? ` ${toY(workers)}` : `V${toY(workers)}`}`,
+  );
   return `${path.join('')}H${toX(DAY_S)}`;
 }
 
 /** @param {number[]} stretches @param {Panel} panel */
 function curve(stretches, { toY }) {
-  return stretches.map((waitS, index) => `${index === 0 ? 'M' : 'L'}${toX((index + 0.5) * STRETCH_S)} ${toY(waitS)}`).join('');
+  return stretches
+    .map((waitS, index) => `${index === 0 ? 'M' : 'L'}${toX((index + 0.5) * STRETCH_S)} ${toY(waitS)}`)
+    .join('');
 }
 
 /**

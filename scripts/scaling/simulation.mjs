@@ -155,7 +155,16 @@ export function simulate(arrivals, plan, house) {
   function look() {
     const alive = those('up').length;
     const running = alive + those('starting').length;
-    scale(plan.decide?.({ nowS, backlog: backlog(), active: active(), alive, running, rates: meter.rates(nowS, active()) }) ?? running);
+    scale(
+      plan.decide?.({
+        nowS,
+        backlog: backlog(),
+        active: active(),
+        alive,
+        running,
+        rates: meter.rates(nowS, active()),
+      }) ?? running,
+    );
     if (endedCount < arrivals.length) agenda.add(nowS + house.intervalS, look);
   }
 

@@ -42,7 +42,11 @@ export function spikyDay({ seed, hours, bursts: count }) {
 /** @param {import('../chaos/random.mjs').Random} random @param {number} lengthS */
 function burst(random, lengthS) {
   const atS = random() * lengthS;
-  return { atS, endS: atS + between(random, BURST_S.least, BURST_S.most), perS: between(random, BURST_PER_S.least, BURST_PER_S.most) };
+  return {
+    atS,
+    endS: atS + between(random, BURST_S.least, BURST_S.most),
+    perS: between(random, BURST_PER_S.least, BURST_PER_S.most),
+  };
 }
 
 /** @param {number} atS @param {ReturnType<typeof burst>[]} bursts */

@@ -12,7 +12,15 @@ const HOUSE: House = { slotsPerWorker: 2, startUpS: 10, stopS: 5, intervalS: 5 }
 
 test('things happen in the order of their times, and of their entry at the same time', () => {
   const agenda = new Agenda<string>();
-  for (const [atS, what] of [[3, 'd'], [1, 'a'], [2, 'b'], [3, 'e'], [2, 'c'], [0.5, 'first']] as const) agenda.add(atS, what);
+  for (const [atS, what] of [
+    [3, 'd'],
+    [1, 'a'],
+    [2, 'b'],
+    [3, 'e'],
+    [2, 'c'],
+    [0.5, 'first'],
+  ] as const)
+    agenda.add(atS, what);
   const taken: string[] = [];
   while (agenda.nextS < Number.POSITIVE_INFINITY) taken.push(agenda.take());
   expect(taken).toEqual(['first', 'a', 'b', 'c', 'd', 'e']);

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { call, startSpillway, until } from '@spillway/testkit';
-import { parseAllDocuments } from 'yaml';
+import { parseAllDocuments, parseDocument } from 'yaml';
 
 interface Manifest {
   apiVersion: string;
@@ -36,14 +36,22 @@ const [secret, authentication, scaled] = read(text) as [Manifest, Manifest, Mani
 /** What KEDA's pages on the two triggers name; one that is misspelt is silently ignored there. */
 const KNOWN = {
   'metrics-api': ['url', 'valueLocation', 'targetValue', 'activationTargetValue', 'unsafeSsl', 'authMode', 'format'],
-  prometheus: ['serverAddress', 'query', 'threshold', 'activationThreshold', 'namespace', 'ignoreNullValues', 'authModes'],
+  prometheus: [
+    'serverAddress',
+    'query',
+    'threshold',
+    'activationThreshold',
+    'namespace',
+    'ignoreNullValues',
+    'authModes',
+  ],
 } as const;
 
 /** The trigger that stands there as a comment, uncommented. */
 function alternative(): Trigger {
   const [, comment = ''] = text.split('# In its place, where Prometheus scrapes api:\n');
   const triggers = comment.replaceAll(/^ {4}# /gm, '');
-  return (parseAllDocuments(triggers)[0]?.toJS() as [Trigger])[0];
+  return (parseDocument(triggers).toJS() as [Trigger])[0];
 }
 
 test('the three objects are of the kinds that KEDA knows, and refer to each other', () => {
