@@ -170,10 +170,15 @@ async function keepsData({ stack, api, jobs }) {
 /** @type {Check} */
 async function guardsEngine({ stack }) {
   await stack.autoscale();
-  const holders = (await listContainers(stack)).filter(({ mounts }) => mounts.some((mount) => mount.endsWith('.sock')));
+  const containers = await listContainers(stack);
+  const holders = containers.filter(({ mounts }) => mounts.some((mount) => mount.endsWith('.sock')));
   assert.deepEqual(
     holders.map(({ service }) => service),
     ['engine-proxy'],
+  );
+  assert.deepEqual(
+    containers.filter(({ readOnly }) => !readOnly).map(({ name }) => name),
+    [],
   );
   // The engine's own answer to a call that the proxy does not know would be a list.
   const ask =
