@@ -28,7 +28,8 @@ export function callEngine(
   // Of an address the path is the engine's own: a proxy stands at the root.
   const [address, where] = 'url' in target ? [target.url, {}] : ['http://localhost', target];
   return new Promise((resolve, reject) => {
-    const call = request(new URL(path, address), { ...where, method, headers, signal }, (response) => {
+    // Without an agent: of a few calls a minute a kept connection would mostly be one that the other side has closed.
+    const call = request(new URL(path, address), { ...where, method, headers, signal, agent: false }, (response) => {
       const chunks: Buffer[] = [];
       let bytes = 0;
       response.on('data', (chunk: Buffer) => {
