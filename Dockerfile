@@ -1,4 +1,4 @@
-# One image for api, worker and status: they share every dependency that weighs, and one tag can never run a mixed set.
+# One image for api, worker, status and autoscaler: they share every dependency that weighs, and one tag can never run a mixed set.
 FROM node:24-slim AS base
 WORKDIR /app
 
@@ -19,11 +19,11 @@ RUN npm run build \
  && cp -r --parents apps/*/dist packages/*/dist /built \
  && find /built -name '*.tsbuildinfo' -delete
 
-# What the three services need at run time: no compiler, no test tools, nothing of the page's and the command's own.
+# What the services need at run time: no compiler, no test tools, nothing of the page's and the command's own.
 FROM base AS production
 COPY --from=manifests /app ./
 RUN --mount=type=cache,target=/root/.npm npm ci --omit=dev \
-    --workspace @spillway/api --workspace @spillway/status --workspace @spillway/app-worker
+    --workspace @spillway/api --workspace @spillway/status --workspace @spillway/app-worker --workspace @spillway/autoscaler
 
 FROM base
 ENV NODE_ENV=production SPILLWAY_FILES=/var/lib/spillway/files

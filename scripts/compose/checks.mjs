@@ -4,7 +4,7 @@ import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { projectFolder } from '../setup/project.mjs';
-import { listContainers, usersIn } from './containers.mjs';
+import { listContainers, listWorkers, usersIn } from './containers.mjs';
 import { readEndEvents } from './end-events.mjs';
 import { until } from './until.mjs';
 
@@ -19,6 +19,8 @@ import { until } from './until.mjs';
 /** @typedef {(context: Context) => Promise<string | void>} Check resolves with what is worth telling; rejects when it does not hold */
 
 const JOBS = 200;
+/** For three workers of three slots work of some fifteen seconds: time to start two of them. */
+const BURST = 150;
 
 /**
  * In order: each finds the stack as the one before has left it.
@@ -38,6 +40,10 @@ export const CHECKS = [
   ['a worker reads an uploaded file, and api serves what the worker made of it', passesFiles],
   ['no container crashed', crashesNone],
   ['jobs and files outlive the containers', keepsData],
+  ['the autoscaler comes up, and its proxy alone has the socket of the engine', guardsEngine],
+  [`of ${BURST} jobs at once it makes three workers of one, and each takes a share`, grows],
+  ['when they have ended it goes back to one worker; every job ended once', shrinks],
+  ['no container crashed while it scaled', crashesNone],
 ];
 
 /** @type {Check} */
@@ -159,6 +165,55 @@ async function keepsData({ stack, api, jobs }) {
   );
   await servesVariants(api, kept.at(-1));
   return `${kept.length} jobs`;
+}
+
+/** @type {Check} */
+async function guardsEngine({ stack }) {
+  await stack.autoscale();
+  const containers = await listContainers(stack);
+  const holders = containers.filter(({ mounts }) => mounts.some((mount) => mount.endsWith('.sock')));
+  assert.deepEqual(
+    holders.map(({ service }) => service),
+    ['engine-proxy'],
+  );
+  assert.deepEqual(
+    containers.filter(({ readOnly }) => !readOnly).map(({ name }) => name),
+    [],
+  );
+  // The engine's own answer to a call that the proxy does not know would be a list.
+  const ask =
+    "fetch('http://engine-proxy:2375/images/json').then(({ status }) => console.log(status), ({ cause }) => console.log(cause.code))";
+  const from = async (/** @type {string} */ service) =>
+    (await stack.compose('exec', '--no-TTY', service, 'node', '-e', ask)).trim();
+  assert.equal(await from('autoscaler'), '403');
+  assert.match(await from('worker'), /^(ENOTFOUND|EAI_AGAIN)$/, 'expected a worker not to reach the proxy');
+}
+
+/** @type {Check} */
+async function grows({ stack, api, jobs, signal }) {
+  await jobs.submit(BURST, 'demo.steps', { steps: 5, stepMs: 200 });
+  await untilAllShare({ api, jobs, signal }, 3);
+  const names = await listWorkers(stack);
+  assert.deepEqual(
+    names.map((name) => name.replace(/^.*-worker-/, '')),
+    ['1', '2', '3'],
+    'expected compose to count three workers',
+  );
+  return describeShares(jobs);
+}
+
+/** @type {Check} */
+async function shrinks(context) {
+  const { stack, signal } = context;
+  const shares = await endsEachOnce(context);
+  await until('one worker', async () => (await listWorkers(stack)).length === 1, { timeoutMs: 60_000, signal });
+  // What was stopped is removed, not left behind.
+  const workers = (await listContainers(stack)).filter(({ service }) => service === 'worker');
+  assert.deepEqual(
+    workers.map(({ name }) => name.replace(/^.*-worker-/, '')),
+    ['1'],
+  );
+  return shares;
 }
 
 /** @param {Context['api']} api @param {import('./jobs.mjs').Job | undefined} job */

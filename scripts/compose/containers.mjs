@@ -4,6 +4,7 @@
  * @property {string} name
  * @property {string} service of docker-compose.yml
  * @property {{ HostIp: string, HostPort: string }[]} ports published on the host
+ * @property {string[]} mounts where something of the host or of a volume is inside it
  * @property {boolean} readOnly whether its root file system is
  * @property {number} restarts how often it had to be started again
  */
@@ -13,8 +14,17 @@
  * @returns {Promise<Container[]>} all containers of the stack, as the engine sees them
  */
 export async function listContainers(stack) {
-  const ids = (await stack.compose('ps', '--all', '--quiet')).split('\n').filter(Boolean);
+  const ids = (await stack.compose('--profile', 'autoscale', 'ps', '--all', '--quiet')).split('\n').filter(Boolean);
   return JSON.parse(await stack.docker(['inspect', ...ids])).map(describe);
+}
+
+/**
+ * @param {import('./stack.mjs').Stack} stack
+ * @returns {Promise<string[]>} names of the running workers, as compose knows them
+ */
+export async function listWorkers(stack) {
+  const lines = await stack.compose('ps', '--status', 'running', '--format', '{{.Name}}', 'worker');
+  return lines.split('\n').filter(Boolean).sort();
 }
 
 /** @param {any} found @returns {Container} */
@@ -24,6 +34,7 @@ function describe(found) {
     name: found.Name.slice(1),
     service: found.Config.Labels['com.docker.compose.service'],
     ports: Object.values(found.NetworkSettings.Ports ?? {}).flatMap((bindings) => bindings ?? []),
+    mounts: found.Mounts.map((/** @type {{ Destination: string }} */ { Destination }) => Destination),
     readOnly: found.HostConfig.ReadonlyRootfs,
     restarts: found.RestartCount,
   };

@@ -14,6 +14,16 @@ const OUTPUT_LIMIT_BYTES = 256 * 1024 * 1024;
 /** Few jobs at once for each worker, so that two hundred short jobs outlast the scaling. */
 const WORKER_CONCURRENCY = 3;
 
+/** A fleet that grows and shrinks while a test waits. */
+const AUTOSCALER = {
+  AUTOSCALER_MIN: '1',
+  AUTOSCALER_MAX: '3',
+  AUTOSCALER_COOLDOWN_MS: '4000',
+  AUTOSCALER_INTERVAL_MS: '1000',
+};
+
+const AUTOSCALED = ['--profile', 'autoscale'];
+
 /** @typedef {Awaited<ReturnType<typeof createStack>>} Stack */
 
 /**
@@ -28,6 +38,7 @@ export async function createStack(signal) {
     ...withoutSettings(process.env),
     SPILLWAY_PORT: `${port}`,
     WORKER_CONCURRENCY: `${WORKER_CONCURRENCY}`,
+    ...AUTOSCALER,
   };
 
   /** @param {string[]} args @param {AbortSignal} [stop] */
@@ -50,9 +61,17 @@ export async function createStack(signal) {
       await compose('up', '--detach', '--no-recreate', ...scale, '--wait', '--wait-timeout', '120');
     },
 
+    /** Adds the autoscaler and its proxy, and resolves once they are healthy. */
+    async autoscale() {
+      await compose(...AUTOSCALED, 'up', '--detach', '--no-recreate', '--wait', '--wait-timeout', '120');
+    },
+
     /** State and last words of every container, for a person who must find out what went wrong. */
     async report() {
-      const parts = [compose('ps', '--all'), compose('logs', '--no-color', '--tail', '15')];
+      const parts = [
+        ['ps', '--all'],
+        ['logs', '--no-color', '--tail', '15'],
+      ].map((part) => compose(...AUTOSCALED, ...part));
       // Compose erases the line even where no terminal listens.
       return (await Promise.all(parts.map((part) => part.catch(String)))).join('\n').replaceAll('\u001b[2K', '');
     },
@@ -60,7 +79,7 @@ export async function createStack(signal) {
     /** Removes containers, network, volumes and images, also after the signal. */
     async remove() {
       const all = ['--volumes', '--rmi', 'local', '--remove-orphans', '--timeout', '5'];
-      await docker([...composed, 'down', ...all], AbortSignal.timeout(120_000));
+      await docker([...composed, ...AUTOSCALED, 'down', ...all], AbortSignal.timeout(120_000));
     },
   };
 }

@@ -307,6 +307,83 @@ export const SETTINGS = {
     fallback: '',
     secret: true,
   }),
+  apiUrl: url(['http:', 'https:'], {
+    env: 'SPILLWAY_URL',
+    describe: 'Where autoscaler reaches api.',
+    fallback: 'http://127.0.0.1:3000',
+  }),
+  apiKey: text({
+    env: 'SPILLWAY_KEY',
+    describe: 'Key with the scope `read` that autoscaler shows to api; none where api is open.',
+    fallback: '',
+    secret: true,
+  }),
+  autoscalerMode: oneOf(['advise', 'docker'], {
+    env: 'AUTOSCALER_MODE',
+    describe: '`advise` tells what it would do; `docker` starts and stops containers of the compose service.',
+    fallback: 'advise',
+  }),
+  // One stays at least: it is what the others are cloned from.
+  autoscalerMin: integer({
+    env: 'AUTOSCALER_MIN',
+    describe: 'Fewest workers.',
+    fallback: 1,
+    min: 1,
+    max: 1000,
+  }),
+  autoscalerMax: integer({
+    env: 'AUTOSCALER_MAX',
+    describe: 'Most workers; also the highest number that its socket proxy lets a container have.',
+    fallback: 10,
+    min: 1,
+    max: 1000,
+  }),
+  autoscalerCooldownMs: integer({
+    env: 'AUTOSCALER_COOLDOWN_MS',
+    describe: 'For how long the advice must have been lower before workers are stopped.',
+    fallback: 300_000,
+    min: 1000,
+    max: 86_400_000,
+  }),
+  autoscalerIntervalMs: integer({
+    env: 'AUTOSCALER_INTERVAL_MS',
+    describe: 'How often autoscaler asks for advice.',
+    fallback: 5000,
+    min: 500,
+    max: 600_000,
+  }),
+  autoscalerQueues: list({
+    env: 'AUTOSCALER_QUEUES',
+    describe: 'Queues that the workers serve, comma-separated; empty means all.',
+    fallback: [],
+  }),
+  autoscalerPort: integer({
+    env: 'AUTOSCALER_PORT',
+    describe: 'Port of autoscaler, or of its socket proxy; 0 takes any free one.',
+    fallback: 3002,
+    min: 0,
+    max: 65535,
+  }),
+  autoscalerProject: text({
+    env: 'AUTOSCALER_PROJECT',
+    describe: 'Compose project whose containers are scaled.',
+    fallback: 'spillway',
+  }),
+  autoscalerService: text({
+    env: 'AUTOSCALER_SERVICE',
+    describe: 'Compose service that is scaled.',
+    fallback: 'worker',
+  }),
+  autoscalerEngineUrl: url(['http:'], {
+    env: 'AUTOSCALER_ENGINE_URL',
+    describe: 'Where autoscaler reaches its socket proxy.',
+    fallback: 'http://127.0.0.1:2375',
+  }),
+  autoscalerEngineSocket: text({
+    env: 'AUTOSCALER_ENGINE_SOCKET',
+    describe: 'Socket of the container engine, for the socket proxy.',
+    fallback: '/var/run/docker.sock',
+  }),
 } as const;
 
 export type Config = { readonly [K in keyof typeof SETTINGS]: ReturnType<(typeof SETTINGS)[K]['parse']> };

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 
-export type ServiceName = 'api' | 'status' | 'worker';
+export type ServiceName = 'api' | 'status' | 'worker' | 'autoscaler';
 
 /** A service as a real process of its own, built and started as a user would. */
 export interface ServiceProcess extends AsyncDisposable {

@@ -1,0 +1,4 @@
+import { requireNode } from './node-version.mjs';
+
+requireNode();
+void import('./scaling/main.mjs').then(({ simulateScaling }) => simulateScaling());
