@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { SerializerSelector } from '@fastify/fast-json-stringify-compiler';
 import type { FileInfo, JobType, Problem, QueueInfo, SubmitReply, WorkerInfo } from '@spillway/contracts';
 import { call, type Spillway, startSpillway, until } from '@spillway/testkit';
 
@@ -114,6 +115,21 @@ test('metrics count jobs by queue and state, and requests by route', async () =>
   expect(body).toMatch(/spillway_jobs_submitted_total\{type="demo.noop",queue="demo",service="api"\} 1/);
   expect(body).toMatch(/spillway_http_request_seconds_count\{.*route="\/v1\/jobs".*\} \d+/);
   expect(body).toMatch(/spillway_workers\{service="api"\} 1/);
+});
+
+test('each declared reply can be written: the first one of its kind is not where that shows', async () => {
+  const { body } = await get<{ paths: Record<string, Record<string, { responses: object }>> }>('/openapi.json');
+  const compile = SerializerSelector()();
+  let compiled = 0;
+  for (const [url, methods] of Object.entries(body.paths))
+    for (const [method, { responses }] of Object.entries(methods))
+      for (const [httpStatus, reply] of Object.entries(responses) as [string, { content?: object }][])
+        for (const { schema } of Object.values(reply.content ?? {}) as { schema?: object }[]) {
+          if (!schema) continue;
+          expect(compile({ url, method, httpStatus, schema })).toBeInstanceOf(Function);
+          compiled += 1;
+        }
+  expect(compiled).toBeGreaterThan(100);
 });
 
 test('the contract is OpenAPI 3.1 and names every route, and the reference page loads nothing from elsewhere', async () => {
