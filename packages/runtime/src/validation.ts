@@ -38,10 +38,21 @@ export function compileSchema(schema: object, options: { useDefaults?: boolean }
   const draft7 = typeof dialect === 'string' && dialect.includes('draft-07');
   // Without `logger: false` Ajv writes a line to the console for every format that it does not know.
   const settings = { ...AJV_OPTIONS, ...options, logger: false } as const;
-  const ajv = draft7 ? new Ajv(settings) : new Ajv2020(settings);
+  const Dialect = draft7 ? Ajv : Ajv2020;
+  checkAgainstDialect(body, Dialect);
+  const ajv = new Dialect({ ...settings, validateSchema: false });
   formats.default(ajv);
   const check = ajv.compile(body);
   return (value) => (check(value) ? [] : describeErrors(check.errors ?? []));
+}
+
+/** One compiler for the schemas of each dialect's schemas: to compile those costs several times what a job's schema does. */
+const dialectCheckers = new Map<typeof Ajv | typeof Ajv2020, Ajv | Ajv2020>();
+
+function checkAgainstDialect(schema: object, Dialect: typeof Ajv | typeof Ajv2020): void {
+  const checker = dialectCheckers.get(Dialect) ?? new Dialect({ ...AJV_OPTIONS, logger: false });
+  dialectCheckers.set(Dialect, checker);
+  if (!checker.validateSchema(schema)) throw new Error(`schema is invalid: ${checker.errorsText()}`);
 }
 
 /** Ajv's errors as sentences that say what was expected and what came. `prefix` is put before each pointer. */

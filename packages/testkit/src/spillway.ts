@@ -51,8 +51,7 @@ export async function startSpillway(options: SpillwayOptions = {}): Promise<Spil
       workers.push(worker);
       return worker;
     };
-    const status = await addStatus();
-    await Promise.all(Array.from({ length: count }, () => addWorker()));
+    const [status] = await Promise.all([addStatus(), ...Array.from({ length: count }, () => addWorker())]);
     const api = await add('api', { SPILLWAY_STATUS_URL: status.url });
     return {
       url: api.url,
