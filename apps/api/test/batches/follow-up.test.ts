@@ -12,7 +12,7 @@ beforeAll(async () => {
     env: {
       SPILLWAY_JOBS: resolve(__dirname, '../fixtures/doomed-job.ts'),
       SPILLWAY_ALLOW_PRIVATE: '127.0.0.1',
-      WORKER_QUEUES: 'demo,http',
+      WORKER_QUEUES: 'demo,deliveries',
     },
   });
 }, 60_000);
