@@ -179,7 +179,24 @@ describe('while the job of a tick runs', () => {
 test.each<[string, unknown, number, Partial<Problem>]>([
   ['no times', { type: 'demo.noop' }, 400, { code: 'invalid_request', detail: expect.stringContaining('/cron') }],
   ['two sorts of times', { ...EVERY_SECOND, cron: '@daily' }, 400, { code: 'invalid_request' }],
-  ['a zone that nobody knows', { ...NEVER_SOON, timezone: 'Mars/Base' }, 400, { code: 'invalid_request' }],
+  [
+    'a zone that nobody knows',
+    { ...NEVER_SOON, timezone: 'Mars/Base' },
+    400,
+    {
+      code: 'invalid_request',
+      errors: [{ pointer: '/timezone', message: expect.stringContaining('got "Mars/Base"') }],
+    },
+  ],
+  [
+    'times that never come',
+    { type: 'demo.noop', cron: '0 0 31 4,6 *' },
+    400,
+    {
+      code: 'invalid_request',
+      errors: [{ pointer: '/cron', message: 'expected times that come, got "0 0 31 4,6 *", which never do' }],
+    },
+  ],
   ['half a second', { type: 'demo.noop', everyMs: 500 }, 400, { code: 'invalid_request' }],
   ['a date that is none', { ...EVERY_SECOND, startAt: '2026-02-30T00:00:00Z' }, 400, { code: 'invalid_request' }],
   ['a field that there is not', { ...EVERY_SECOND, every: 5 }, 400, { code: 'invalid_request' }],
@@ -200,6 +217,13 @@ test.each<[string, unknown, number, Partial<Problem>]>([
 ])('a schedule with %s is refused, and nothing of it is stored', async (_what, body, status, problem) => {
   expect(await put<Problem>('refused', body)).toMatchObject({ status, body: problem });
   expect((await call(spillway.url, 'GET', '/v1/schedules/refused')).status).toBe(404);
+});
+
+test('a put that is refused leaves the schedule that was there as it was', async () => {
+  const { body: before } = await put<Schedule>('kept', NEVER_SOON);
+  for (const wrong of [{ cron: '0 0 30 2 *' }, { timezone: 'Mars/Base' }, { type: 'no.such' }])
+    expect((await put('kept', { ...NEVER_SOON, ...wrong })).status).toBeGreaterThanOrEqual(400);
+  expect(await get('kept')).toEqual(before);
 });
 
 test('a name that is none is refused', async () => {

@@ -1,6 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { type BatchFlags, submitBatch, watchBatch } from './commands/batch.ts';
+import {
+  type BatchFlags,
+  batchFailures,
+  cancelBatch,
+  getBatch,
+  retryBatch,
+  submitBatch,
+  watchBatch,
+} from './commands/batch.ts';
 import { cancel, remove, retry } from './commands/control.ts';
 import { get } from './commands/get.ts';
 import { type ListFlags, list } from './commands/list.ts';
@@ -27,7 +35,8 @@ const DEFAULT_URL = 'http://127.0.0.1:3000';
 const STATES = ['waiting', 'delayed', 'blocked', 'active', 'completed', 'failed', 'cancelled'];
 
 const JSON_HELP = `With --json, standard output is JSON and nothing else: one document for one thing (submit, get, types TYPE,
-cancel, retry, queues pause, queues drain), one document a line for lists (ls, types, queues, workers) and for streams:
+cancel, retry, queues pause, queues drain, batch get), one document a line for lists (ls, types, queues, workers,
+schedules, batch failures) and for streams:
   watch, submit --watch   {"kind":"state"|"progress"|"log"|"output",…} as it happens, {"kind":"end","job":…} last
   batch watch             {"kind":"batch","batch":…} as it changes, {"kind":"end","batch":…} last
   log                     {"n":0,"line":"…"}
@@ -128,16 +137,36 @@ function addBatchCommands(program: Command, run: Run): void {
   batch
     .command('submit')
     .description('submit a file of lines, each a job as JSON: {"type":…,"input":…}; prints the id of the batch')
-    .argument('<file>')
+    .usage('[options] [type] <file>')
+    .argument('<type or file>', 'with a type, each line is the input of a job of this type')
+    .argument('[file]', 'e.g. @jobs.ndjson; the @ may be left out')
     .option('-w, --watch', 'watch the batch until its last job has ended')
     .option('--on-complete <type>', 'a job of this type is submitted then')
     .option('--webhook <url>', 'this address is told then')
-    .action(run((session, file: string, flags: BatchFlags) => submitBatch(session, file, flags)));
+    .action(
+      run((session, first: string, second: string | undefined, flags: BatchFlags) =>
+        submitBatch(session, [first, second], flags),
+      ),
+    );
   batch
     .command('watch')
     .description('watch a batch until its last job has ended')
     .argument('<id>')
     .action(run(watchBatch));
+  batch.command('get').description('show how a batch stands').argument('<id>').action(run(getBatch));
+  batch
+    .command('failures')
+    .description('list its failed jobs, newest end first')
+    .argument('<id>')
+    .option('-n, --limit <n>', 'how many at most', wholeNumber, 20)
+    .action(run((session, id: string, flags: { limit: number }) => batchFailures(session, id, flags)));
+  batch.command('retry-failed').description('run its failed jobs again').argument('<id>').action(run(retryBatch));
+  batch
+    .command('cancel')
+    .description('cancel all of its jobs that have not ended')
+    .argument('<id>')
+    .option('--reason <text>', 'why; their handlers and watchers are told')
+    .action(run((session, id: string, flags: { reason?: string }) => cancelBatch(session, id, flags)));
 }
 
 function addScheduleCommands(program: Command, run: Run): void {
@@ -148,6 +177,7 @@ function addScheduleCommands(program: Command, run: Run): void {
     .action(run((session) => schedules(session)));
   command
     .command('set')
+    .alias('put')
     .description('make or replace a schedule; prints its next ticks')
     .argument('<name>')
     .argument('<type>', 'the kind of job, e.g. demo.steps')

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { writeFile } from 'node:fs/promises';
+import { appendFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type BatchResult, createClient } from '@spillway/client';
@@ -50,9 +50,37 @@ test('batch submit tells refused lines by their number, and failed jobs by its e
   expect(JSON.parse(watched.out.trim().split('\n').at(-1) ?? '')).toMatchObject({ kind: 'end', batch: { failed: 1 } });
 });
 
+test('with a type, each line is an input, and one that is no JSON is refused by its number', async () => {
+  const path = await fileOf([
+    { steps: 1, stepMs: 0 },
+    { steps: 1, stepMs: 0, failAt: 1 },
+  ]);
+  await appendFile(path, '\n{"steps":');
+  const submitted = await run(['batch', 'submit', 'demo.steps', `@${path}`, '--watch', '--json']);
+  expect(submitted.code).toBe(3);
+  expect(submitted.err).toContain(`${path}:3: `);
+  const [reply, ...told] = submitted.out
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+  expect(reply).toMatchObject({ accepted: 2, refused: 1 });
+  expect(told.at(-1)).toMatchObject({ kind: 'end', batch: { completed: 1, failed: 1 } });
+
+  const id = String(reply?.id);
+  const got = await run(['batch', 'get', id, '--json']);
+  expect(JSON.parse(got.out)).toMatchObject({ id, total: 2, open: 0, active: 0, failed: 1 });
+  expect((await run(['batch', 'get', id])).out).toContain('1 of 2 completed, 1 failed\n1 refused');
+  const failures = await run(['batch', 'failures', id]);
+  expect(failures.out).toContain('step 1 failed, as it was asked to');
+  expect(await run(['batch', 'retry-failed', id])).toMatchObject({ code: 0, out: '1 wait again\n' });
+  const cancelled = await run(['batch', 'cancel', id, '--reason', 'enough', '--json']);
+  expect(JSON.parse(cancelled.out)).toMatchObject({ batch: id, cancelled: expect.any(Number) });
+});
+
 test('a file that is not there, and a batch that is not there, have their exit codes', async () => {
   expect(await run(['batch', 'submit', 'nowhere.ndjson'])).toMatchObject({ code: 2 });
-  expect(await run(['batch', 'watch', 'batch.01ARZ3NDEKTSV4RRFFQ69G5FAV'])).toMatchObject({ code: 5 });
+  for (const verb of ['watch', 'get', 'failures', 'retry-failed', 'cancel'])
+    expect(await run(['batch', verb, 'batch.01ARZ3NDEKTSV4RRFFQ69G5FAV'])).toMatchObject({ code: 5 });
 });
 
 test('the client submits, reads, retries and cancels a batch', async () => {

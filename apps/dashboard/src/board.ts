@@ -1,4 +1,12 @@
-import { ApiError, type Client, type Job, type JobState, type JobWatch, type WatchedJob } from '@spillway/client';
+import {
+  ApiError,
+  type Client,
+  type Job,
+  type JobState,
+  type JobWatch,
+  type QueueInfo,
+  type WatchedJob,
+} from '@spillway/client';
 import { isFinal } from '@spillway/contracts';
 
 /** Which jobs the list shows. */
@@ -14,6 +22,8 @@ export interface BoardView {
   trouble: string | undefined;
   /** Jobs at work and in line, of all queues, and the workers that serve them. */
   totals: { active: number; waiting: number; workers: number } | undefined;
+  /** Undefined before the first answer. */
+  queues: readonly QueueInfo[] | undefined;
 }
 
 /** The job that is looked at closely. */
@@ -45,6 +55,7 @@ export class Board {
   #opened: OpenedJob | undefined;
   #trouble: string | undefined;
   #totals: BoardView['totals'];
+  #queues: BoardView['queues'];
   #timer: ReturnType<typeof setTimeout> | undefined;
   #soon = false;
   #view: BoardView | undefined;
@@ -63,6 +74,7 @@ export class Board {
       opened: this.#opened,
       trouble: this.#trouble,
       totals: this.#totals,
+      queues: this.#queues,
     };
     return this.#view;
   }
@@ -161,6 +173,7 @@ export class Board {
       if (this.#closed || filter !== this.#filter || limit !== this.#limit) return;
       this.#listed = list.jobs.toSorted((a, b) => b.createdAt.localeCompare(a.createdAt));
       this.#more = list.next !== undefined;
+      this.#queues = queues.toSorted((a, b) => a.name.localeCompare(b.name));
       this.#totals = {
         active: sum(queues.map(({ counts }) => counts.active)),
         waiting: sum(queues.map(({ counts }) => counts.waiting + counts.delayed + counts.blocked)),

@@ -1,22 +1,30 @@
 import type { Client, ConnectionState } from '@spillway/client';
+import type { Place } from './address.ts';
 import type { BoardView } from './board.ts';
 import { useConnection } from './hooks.ts';
+import { type Go, Link } from './link.tsx';
 
 interface HeaderProps {
   client: Client;
   view: BoardView;
+  place: Place;
+  onGo: Go;
   /** Present while a key is in use. */
   onForget: (() => void) | undefined;
 }
 
-export function Header({ client, view, onForget }: HeaderProps) {
+export function Header({ client, view, place, onGo, onForget }: HeaderProps) {
   return (
     <header>
       <div class="header">
-        <a class="brand" href="./">
+        <Link class="brand" to={{ kind: 'jobs' }} onGo={onGo}>
           <Mark />
           <h1>Spillway</h1>
-        </a>
+        </Link>
+        <nav class="places" aria-label="Places">
+          <PlaceLink name="Jobs" to={{ kind: 'jobs' }} isHere={place.kind !== 'queues'} onGo={onGo} />
+          <PlaceLink name="Queues" to={{ kind: 'queues' }} isHere={place.kind === 'queues'} onGo={onGo} />
+        </nav>
         <Totals totals={view.totals} />
         <Connection state={useConnection(client)} trouble={view.trouble} />
         {onForget && (
@@ -27,6 +35,14 @@ export function Header({ client, view, onForget }: HeaderProps) {
       </div>
       <Cascade />
     </header>
+  );
+}
+
+function PlaceLink({ name, to, isHere, onGo }: { name: string; to: Place; isHere: boolean; onGo: Go }) {
+  return (
+    <Link class="places__one" to={to} onGo={onGo} {...(isHere && { 'aria-current': 'page' })}>
+      {name}
+    </Link>
   );
 }
 

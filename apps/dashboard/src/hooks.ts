@@ -14,6 +14,16 @@ export function useConnection({ connection }: Client): ConnectionState {
   return state;
 }
 
+/** The tab tells how it stands while another one is in front. */
+export function useTitle(text: string): void {
+  useEffect(() => {
+    document.title = `${text} – Spillway`;
+    return () => {
+      document.title = 'Spillway';
+    };
+  }, [text]);
+}
+
 /** The time, told again every second while `running`; for what counts up on the page. */
 export function useNow(running: boolean): number {
   const [now, setNow] = useState(Date.now);

@@ -108,6 +108,61 @@ withBrowser('the page', () => {
     await visit.page.getByText('cannot be shown').waitFor();
   });
 
+  test('shows a batch as one bar with its failures, retries those and cancels the rest', async () => {
+    const failing = { type: 'demo.steps', input: { steps: 1, stepMs: 0, failAt: 1 }, options: { attempts: 1 } };
+    const later = { type: 'demo.noop', options: { delayMs: 3_600_000 } };
+    const { id } = await post<{ id: string }>(spillway.url, '/v1/batches', [
+      { type: 'demo.noop' },
+      failing,
+      later,
+      later,
+    ]);
+    await using visit = await open(browser, `${spillway.url}/?batch=${id}`);
+    const { page } = visit;
+    const batch = page.getByRole('region', { name: 'Opened batch' });
+    await batch.getByText('2 of 4 ended').waitFor();
+    expect(await batch.getByRole('progressbar').getAttribute('aria-valuenow')).toBe('2');
+    const failure = batch.getByRole('region', { name: 'Failures' }).getByRole('link');
+    await failure.click();
+    await page.getByRole('link', { name: 'its batch' }).click();
+    expect(new URL(page.url()).searchParams.get('batch')).toBe(id);
+
+    await post(spillway.url, '/v1/queues/demo/pause');
+    await batch.getByRole('button', { name: 'Retry failed' }).click();
+    await batch.getByText('1 of 4 ended').waitFor();
+    await batch.getByRole('button', { name: 'Cancel all' }).click();
+    await batch.getByRole('button', { name: 'Cancel 3 jobs' }).click();
+    await batch.getByRole('status').getByText('ended', { exact: true }).waitFor();
+    expect(await batch.getByRole('progressbar').getAttribute('aria-valuenow')).toBe('4');
+    await post(spillway.url, '/v1/queues/demo/resume');
+    expect(visit.trouble).toEqual([]);
+  });
+
+  test('says so when the address names no batch', async () => {
+    await using visit = await open(browser, `${spillway.url}/?batch=batch.01ARZ3NDEKTSV4RRFFQ69G5FAV`);
+    await visit.page.getByText('cannot be shown').waitFor();
+  });
+
+  test('shows queues and schedules, and pauses and resumes a queue', async () => {
+    await fetch(`${spillway.url}/v1/schedules/yearly`, {
+      method: 'PUT',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ type: 'demo.noop', cron: '@yearly', timezone: 'Europe/Berlin' }),
+    });
+    await using visit = await open(browser, spillway.url);
+    const { page } = visit;
+    await page.getByRole('link', { name: 'Queues' }).click();
+    const queue = page.getByRole('listitem', { name: 'Queue demo' });
+    await queue.getByRole('button', { name: 'Pause' }).click();
+    await queue.getByText('paused').waitFor();
+    await queue.getByRole('button', { name: 'Resume' }).click();
+    await queue.getByText('runs').waitFor();
+    await page.getByRole('row', { name: 'yearly' }).getByText('@yearly Europe/Berlin').waitFor();
+    await page.goBack();
+    await page.getByRole('heading', { name: 'Jobs' }).waitFor();
+    expect(visit.trouble).toEqual([]);
+  });
+
   test('asks for a key where one is needed, and keeps it in the tab', async () => {
     await using guarded = await startSpillway({
       workers: 0,
@@ -186,10 +241,13 @@ async function waitUntil(page: Page, condition: () => boolean): Promise<void> {
 }
 
 async function submit(url: string, body: unknown): Promise<string> {
-  const response = await fetch(`${url}/v1/jobs`, {
+  return (await post<{ id: string }>(url, '/v1/jobs', body)).id;
+}
+
+async function post<T>(url: string, path: string, body?: unknown): Promise<T> {
+  const response = await fetch(`${url}${path}`, {
     method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify(body),
+    ...(body !== undefined && { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
   });
-  return ((await response.json()) as { id: string }).id;
+  return (await response.json()) as T;
 }

@@ -33,6 +33,7 @@ export const Batch = /* @__PURE__ */ Type.Object(
   {
     id: Type.String(),
     ...counts,
+    active: Type.Integer({ description: 'of the open ones: those that a worker runs at this moment' }),
     refused: Type.Integer({ description: 'jobs that were not stored, each with a reason that its submitter was told' }),
     sealed: Type.Boolean({ description: 'no more jobs come: all of it has arrived, or its submitter is gone' }),
     createdAt: Type.String({ format: 'date-time' }),

@@ -1,6 +1,6 @@
 import type { JobType } from '@spillway/contracts';
 import { openSandbox, type Sandbox, until } from '@spillway/testkit';
-import type { Outcome } from '../src/consumer/index.ts';
+import type { Lease, Outcome } from '../src/consumer/index.ts';
 import { settle } from '../src/engine/batches.ts';
 import { batchKeys, queueKeys } from '../src/engine/keys.ts';
 import type { OnComplete } from '../src/producer/index.ts';
@@ -170,6 +170,28 @@ test('a cancel ends what waits in the same step, tells what runs, and says how m
   expect(await reader.batch(batch)).toMatchObject({ cancelled: 248, open: 2 });
   await until('the end of the others', async () => (await batches.get(batch)).cancelled === 250);
   expect(await batches.cancel(batch, 'ann')).toEqual({ cancelled: 0, stopping: 0 });
+});
+
+test('its active members are those that a worker runs at the moment, and other jobs are not among them', async () => {
+  await using sandbox = await openSandbox();
+  const { batches, batch, reader, submit } = await startBatch(sandbox, { jobs: 5, types: [TYPE, OTHER] });
+  await submit();
+  const running = new Set<string>();
+  const run = ({ id, signal }: Lease) => {
+    running.add(id);
+    return new Promise<Outcome>((resolve) => signal.addEventListener('abort', () => resolve(FAILED)));
+  };
+  expect(await batches.get(batch)).toMatchObject({ open: 5, active: 0 });
+  const worker = await consume(sandbox, run);
+  const other = await consume(sandbox, run, { queue: OTHER.queue, concurrency: 1 });
+  await until('five jobs that run', () => running.size === 5);
+  expect(await reader.batch(batch)).toMatchObject({ total: 5, open: 5, active: 4 });
+  await Promise.all([worker.stop(0), other.stop(0)]);
+  expect(await reader.batch(batch)).toMatchObject({ open: 5, active: 0 });
+  await consume(sandbox, async () => COMPLETED);
+  await consume(sandbox, async () => COMPLETED, { queue: OTHER.queue });
+  await until('the end of the batch', async () => (await batches.get(batch)).completed === 5);
+  expect(await batches.get(batch)).toMatchObject({ open: 0, active: 0 });
 });
 
 test('a retry of a member takes its end back, one by one and in parts', async () => {

@@ -1,7 +1,14 @@
 import type { JobEvent, JobType } from '@spillway/contracts';
 import type { Sandbox } from '@spillway/testkit';
 import { type ConnectionRole, connectRedis, type Redis } from '../src/connection.ts';
-import { type Consumer, type ConsumerSetup, createConsumer, type Lease, type Outcome } from '../src/consumer/index.ts';
+import {
+  type Consumer,
+  type ConsumerSetup,
+  concludeBatches,
+  createConsumer,
+  type Lease,
+  type Outcome,
+} from '../src/consumer/index.ts';
 import { createFeed, type Feed } from '../src/feed/index.ts';
 import { createProducer } from '../src/producer/index.ts';
 import { createReader } from '../src/reader/index.ts';
@@ -34,6 +41,7 @@ export async function consume(
   setup: Partial<ConsumerSetup> = {},
 ): Promise<Consumer> {
   const redis = await sandbox.connect('worker');
+  const batches = concludeBatches({ redis, prefix: sandbox.prefix, onError: ignore });
   const consumer = createConsumer({
     queue: TYPE.queue,
     redis,
@@ -41,10 +49,11 @@ export async function consume(
     workerId: 'w1',
     concurrency: 10,
     run,
+    batches,
     onError: ignore,
     ...setup,
   });
-  sandbox.defer(() => consumer.stop(0));
+  sandbox.defer(() => consumer.stop(0).then(batches.close));
   await consumer.ready();
   return consumer;
 }

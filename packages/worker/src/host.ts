@@ -2,7 +2,7 @@ import { hostname } from 'node:os';
 import type { WorkerInfo } from '@spillway/contracts';
 import type { FileStore } from '@spillway/files';
 import { checkServer, closeRedis, connectRedis, redisCheck, settledWithin } from '@spillway/queue/connection';
-import { type Consumer, createConsumer, makeWorkerId } from '@spillway/queue/consumer';
+import { type Consumer, concludeBatches, createConsumer, makeWorkerId } from '@spillway/queue/consumer';
 import { BEAT_MS, createRegistry } from '@spillway/queue/registry';
 import { beat, type Config, ConfigError, type Logger, VERSION } from '@spillway/runtime';
 import { type LoopWatch, type RunningHere, watchLoop } from './blocked-loop/watch.ts';
@@ -71,6 +71,7 @@ export async function startWorker(host: HostSetup): Promise<WorkerHost> {
 
   const isolates = createIsolates({ config, files: files.config, concurrency: queues });
   const setup = { jobs: loaded, files, logger, resultLimitBytes: config.resultLimitBytes, isolates };
+  const batches = concludeBatches({ redis, prefix: config.prefix, onError });
   const consumers = [...queues].map(([queue, concurrency]) =>
     createConsumer({
       queue,
@@ -80,6 +81,7 @@ export async function startWorker(host: HostSetup): Promise<WorkerHost> {
       concurrency,
       cancelGraceMs: (type) => loaded.get(type)?.cancelGraceMs ?? config.cancelGraceMs,
       run: (lease) => runJob(lease, setup),
+      batches,
       onError,
       ...(leaseMs && { leaseMs }),
     }),
@@ -101,6 +103,7 @@ export async function startWorker(host: HostSetup): Promise<WorkerHost> {
     for (const { gather } of loaded.values()) gather?.stop();
     await Promise.all(consumers.map((consumer) => consumer.stop(config.workerStopMs)));
     await Promise.all([isolates.stop(), watch.stop()]);
+    await settledWithin(batches.close(), LEAVE_MS);
     if (redis.status === 'ready') await settledWithin(registry.leave(id), LEAVE_MS);
     await closeRedis(redis);
   };

@@ -1,9 +1,11 @@
 import { existsSync, openAsBlob } from 'node:fs';
-import type { Batch } from '@spillway/client';
+import { readFile } from 'node:fs/promises';
+import type { Batch, Job } from '@spillway/client';
 import cliProgress from 'cli-progress';
 import { EXIT_CODES, type ExitCode } from '../exit-code.ts';
 import type { Session } from '../session.ts';
 import { type Paint, paintFor } from '../terminal.ts';
+import { oneLine, table } from '../text.ts';
 import { UsageError } from '../usage-error.ts';
 
 export interface BatchFlags {
@@ -15,11 +17,20 @@ export interface BatchFlags {
 /** Lines that were refused and are shown; the reply has more. */
 const PROBLEMS_SHOWN = 10;
 
-/** Submits a file of lines. Without `--watch`, standard output is the batch's id and nothing else. */
-export async function submitBatch(session: Session, path: string, flags: BatchFlags): Promise<ExitCode> {
+/**
+ * Submits a file of lines: whole jobs, or where `type` is given the inputs of its jobs. Without `--watch`, standard output is
+ * the batch's id and nothing else.
+ */
+export async function submitBatch(
+  session: Session,
+  [first, second]: [typeOrFile: string, file: string | undefined],
+  flags: BatchFlags,
+): Promise<ExitCode> {
+  const type = second === undefined ? undefined : first;
+  const path = (second ?? first).replace(/^@/, '');
   if (!existsSync(path)) throw new UsageError(`batch submit: there is no file ${path}`);
   const { watch, ...query } = flags;
-  const { watch: _token, ...reply } = await session.client.batches.submit(await openAsBlob(path), query);
+  const { watch: _token, ...reply } = await session.client.batches.submit(await linesOf(path, type), query);
   for (const { line, code, message } of reply.problems.slice(0, PROBLEMS_SHOWN))
     session.note(`${path}:${line}: ${message} (${code})`);
   if (reply.refused > 0) session.note(`${reply.refused} of ${reply.accepted + reply.refused} jobs were refused`);
@@ -27,6 +38,83 @@ export async function submitBatch(session: Session, path: string, flags: BatchFl
   else session.print(reply.id);
   if (watch) return watchBatch(session, reply.id);
   return reply.refused > 0 ? EXIT_CODES.refused.code : EXIT_CODES.ok.code;
+}
+
+async function linesOf(path: string, type: string | undefined): Promise<Blob> {
+  if (type === undefined) return openAsBlob(path);
+  const inputs = (await readFile(path, 'utf8')).split('\n');
+  return new Blob(inputs.map((input) => `${asJob(type, input)}\n`));
+}
+
+/** A line that is no JSON goes out as it is: the server refuses it by its number, and keeps the others. Pure. */
+export function asJob(type: string, input: string): string {
+  try {
+    return JSON.stringify({ type, input: JSON.parse(input) as unknown });
+  } catch {
+    return input;
+  }
+}
+
+export async function getBatch(session: Session, id: string): Promise<ExitCode> {
+  const batch = await session.client.batches.get(id);
+  return tell(session, batch, describeWhole(batch));
+}
+
+/** One document or line a job, newest end first. */
+export async function batchFailures(session: Session, id: string, { limit }: { limit: number }): Promise<ExitCode> {
+  const jobs = await firstFailures(session, id, limit);
+  if (session.json) for (const job of jobs) session.printJson(job);
+  else if (jobs.length === 0) session.note('no failures');
+  else session.print(table(session, ['id', 'type', 'attempt', 'error'], jobs.map(failureRow)));
+  return EXIT_CODES.ok.code;
+}
+
+export async function retryBatch(session: Session, id: string): Promise<ExitCode> {
+  const retried = await session.client.batches.retryFailed(id);
+  return tell(session, { batch: id, retried }, `${retried} wait again`);
+}
+
+export async function cancelBatch(session: Session, id: string, flags: { reason?: string }): Promise<ExitCode> {
+  const reply = await session.client.batches.cancel(id, flags);
+  return tell(session, { batch: id, ...reply }, `${reply.cancelled} cancelled, ${reply.stopping} are told to stop`);
+}
+
+/** The server gives at most this many at once. */
+const PAGE = 100;
+
+async function firstFailures({ client }: Session, id: string, limit: number): Promise<Job[]> {
+  const found: Job[] = [];
+  let cursor: string | undefined;
+  do {
+    const page = await client.batches.failures(id, {
+      limit: Math.min(PAGE, limit - found.length),
+      ...(cursor && { cursor }),
+    });
+    found.push(...page.jobs);
+    cursor = page.next;
+  } while (cursor && found.length < limit);
+  return found;
+}
+
+function failureRow({ id, type, attempt, attempts, error }: Job): string[] {
+  return [id, type, `${attempt}/${attempts}`, oneLine(error?.message ?? '', 60)];
+}
+
+function describeWhole(batch: Batch): string {
+  const { open, active, refused, sealed, onComplete } = batch;
+  return [
+    describe(batch),
+    ...(open > 0 ? [`${open} open, ${active} of them running`] : []),
+    ...(refused > 0 ? [`${refused} refused`] : []),
+    ...(sealed ? [] : ['more jobs may come']),
+    ...(onComplete ? [`then ${onComplete.job ?? onComplete.type}`] : []),
+  ].join('\n');
+}
+
+function tell(session: Session, answer: object, text: string): ExitCode {
+  if (session.json) session.printJson(answer);
+  else session.print(text);
+  return EXIT_CODES.ok.code;
 }
 
 /** Shows one bar for all jobs of a batch until the last one has ended, or Ctrl-C. */

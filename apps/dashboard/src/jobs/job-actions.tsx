@@ -1,5 +1,5 @@
 import type { Client, Job } from '@spillway/client';
-import { useState } from 'preact/hooks';
+import { Action, Actions, useAct } from '../action.tsx';
 import type { Board } from '../board.ts';
 
 interface JobActionsProps {
@@ -9,51 +9,21 @@ interface JobActionsProps {
   onReuse: (job: Job) => void;
 }
 
-/** What can be done with a job in its state. A refusal is shown where it was asked for. */
+/** What can be done with a job in its state. */
 export function JobActions({ client, board, job, onReuse }: JobActionsProps) {
-  const [trouble, setTrouble] = useState<string | undefined>();
-  const [busy, setBusy] = useState(false);
-  const run = (act: () => Promise<void>) => {
-    setBusy(true);
-    setTrouble(undefined);
-    act()
-      .catch((error: unknown) => setTrouble(error instanceof Error ? error.message : String(error)))
-      .finally(() => setBusy(false));
-  };
-  const cancel = () =>
-    run(async () => {
-      await client.cancel(job.id);
-    });
-  const retry = () =>
-    run(async () => {
-      const { job: again } = await client.retry(job.id);
-      board.reopen(again);
-    });
-  const remove = () =>
-    run(async () => {
-      await client.remove(job.id);
-      board.forget(job.id);
-    });
+  const act = useAct();
+  const cancel = () => act.run(() => client.cancel(job.id));
+  const retry = () => act.run(async () => board.reopen((await client.retry(job.id)).job));
+  const remove = () => act.run(() => client.remove(job.id).then(() => board.forget(job.id)));
   const ended = job.finishedAt !== undefined;
   const open = !ended && !job.cancel;
   const again = ['failed', 'cancelled'].includes(job.state);
   return (
-    <div class="actions">
-      {open && <Action name="Cancel" busy={busy} onClick={cancel} />}
-      {again && <Action name="Retry" busy={busy} onClick={retry} />}
-      {job.input !== undefined && <Action name="Copy to form" busy={busy} onClick={() => onReuse(job)} />}
-      {ended && <Action name="Delete" busy={busy} onClick={remove} />}
-      <p class="actions__trouble" role="alert">
-        {trouble}
-      </p>
-    </div>
-  );
-}
-
-function Action({ name, busy, onClick }: { name: string; busy: boolean; onClick: () => void }) {
-  return (
-    <button class="button" type="button" disabled={busy} onClick={onClick}>
-      {name}
-    </button>
+    <Actions act={act}>
+      {open && <Action name="Cancel" act={act} onClick={cancel} />}
+      {again && <Action name="Retry" act={act} onClick={retry} />}
+      {job.input !== undefined && <Action name="Copy to form" act={act} onClick={() => onReuse(job)} />}
+      {ended && <Action name="Delete" act={act} onClick={remove} />}
+    </Actions>
   );
 }

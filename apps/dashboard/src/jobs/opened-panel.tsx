@@ -3,7 +3,8 @@ import type { ComponentChildren } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 import type { Board, OpenedJob } from '../board.ts';
 import { formatPercent } from '../format.ts';
-import { useNow } from '../hooks.ts';
+import { useNow, useTitle } from '../hooks.ts';
+import { type Go, Link } from '../link.tsx';
 import { JobActions } from './job-actions.tsx';
 import { LogView } from './log-view.tsx';
 import { OutputView } from './output-view.tsx';
@@ -18,20 +19,21 @@ interface OpenedPanelProps {
   authorized: boolean;
   board: Board;
   opened: OpenedJob;
-  onClose: () => void;
+  onGo: Go;
   onReuse: (job: Job) => void;
 }
 
 /** One job, looked at closely and live. */
-export function OpenedPanel({ client, authorized, board, opened, onClose, onReuse }: OpenedPanelProps) {
+export function OpenedPanel({ client, authorized, board, opened, onGo, onReuse }: OpenedPanelProps) {
   const panel = useScrolledIntoView(opened.kind !== 'loading');
+  const onClose = () => onGo({ kind: 'jobs' });
   return (
     <section class="panel opened" ref={panel} aria-label="Opened job" tabIndex={-1}>
       {opened.kind === 'loading' && <p class="quiet">Looking for {opened.id}…</p>}
       {opened.kind === 'missing' && <Missing id={opened.id} why={opened.why} onClose={onClose} />}
       {opened.kind === 'shown' && (
         <>
-          <Heading job={opened.watched.job} onClose={onClose} />
+          <Heading job={opened.watched.job} onGo={onGo} onClose={onClose} />
           <Progress watched={opened.watched} />
           <JobActions client={client} board={board} job={opened.watched.job} onReuse={onReuse} />
           <Parts watched={opened.watched} client={client} authorized={authorized} />
@@ -66,14 +68,19 @@ function Missing({ id, why, onClose }: { id: string; why: string; onClose: () =>
   );
 }
 
-function Heading({ job, onClose }: { job: Job; onClose: () => void }) {
-  useTitle(job);
+function Heading({ job, onGo, onClose }: { job: Job; onGo: Go; onClose: () => void }) {
+  useTitle(titleOf(job));
   return (
     <header class="opened__head">
       <div>
         <h2>{job.type}</h2>
         <p class="opened__id">
           <code>{job.id}</code>
+          {job.batch && (
+            <Link class="tag" to={{ kind: 'batch', id: job.batch }} title={job.batch} onGo={onGo}>
+              its batch
+            </Link>
+          )}
           {job.tags?.map((tag) => (
             <span key={tag} class="tag">
               {tag}
@@ -88,16 +95,10 @@ function Heading({ job, onClose }: { job: Job; onClose: () => void }) {
   );
 }
 
-/** The tab tells the progress while another one is in front. */
-function useTitle(job: Job): void {
+function titleOf(job: Job): string {
   const fraction = fractionOf(job);
   const progress = job.state === 'active' && fraction !== undefined ? formatPercent(fraction) : job.state;
-  useEffect(() => {
-    document.title = `${progress} · ${job.type} – Spillway`;
-    return () => {
-      document.title = 'Spillway';
-    };
-  }, [progress, job.type]);
+  return `${progress} · ${job.type}`;
 }
 
 function Progress({ watched: { job } }: { watched: WatchedJob }) {

@@ -3,8 +3,7 @@ import { type BatchPlace, prolong, repair, settle } from '../engine/batches.ts';
 import { queueKeys } from '../engine/keys.ts';
 import { settledWithin } from '../engine/settled-within.ts';
 import { reportOthers } from '../engine/unavailable.ts';
-import { type Conclude, createConclude } from '../producer/completion.ts';
-import { createProducer } from '../producer/index.ts';
+import type { Conclude } from '../producer/completion.ts';
 
 /**
  * Counts the ends of jobs that belong to batches, after the engine has ended them: those of one turn of the event loop
@@ -21,6 +20,7 @@ export interface BatchEndsSetup {
   queue: string;
   redis: Redis;
   prefix: string;
+  conclude: Conclude;
   onError: (error: Error) => void;
   /** Least pause between two sweeps of all workers of the queue together; 5 s. */
   sweepMs?: number | undefined;
@@ -36,10 +36,8 @@ const SWEEP_MAX_MS = 30_000;
 const STOP_MS = 500;
 
 export function countBatchEnds(setup: BatchEndsSetup): BatchEnds {
-  const { queue, redis, prefix, sweepMs = SWEEP_MS } = setup;
+  const { queue, redis, prefix, conclude, sweepMs = SWEEP_MS } = setup;
   const report = reportOthers(setup.onError);
-  const producer = createProducer({ redis, prefix, onError: setup.onError });
-  const conclude = createConclude({ redis, prefix, submit: producer.submit });
   const waiting = new Map<string, string[]>();
   const underway = new Set<Promise<void>>();
   let sweeping = false;
@@ -80,7 +78,6 @@ export function countBatchEnds(setup: BatchEndsSetup): BatchEnds {
       clearInterval(timer);
       flush();
       await settledWithin(Promise.all(underway), STOP_MS);
-      await settledWithin(producer.close(), STOP_MS);
     },
   };
 }

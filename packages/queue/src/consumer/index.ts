@@ -12,6 +12,7 @@ import { SlotCount } from '../rates/counts.ts';
 import { countBatchEnds } from './batches.ts';
 import { cancelled, watchCancellations } from './cancellations.ts';
 import { type ChildEnd, readChildren } from './children.ts';
+import type { BatchConclusions } from './conclude-batches.ts';
 import { endTogether } from './end-together.ts';
 import { expiryOf } from './expiry.ts';
 import { forgetOldJobs } from './forget.ts';
@@ -27,6 +28,7 @@ import { createSteps, type JobSteps } from './steps.ts';
 import { createStop } from './stop.ts';
 
 export type { ChildEnd } from './children.ts';
+export { type BatchConclusions, concludeBatches } from './conclude-batches.ts';
 export type { JobReports } from './reports.ts';
 export { type JobSteps, LeaseLostError } from './steps.ts';
 
@@ -92,6 +94,7 @@ export interface ConsumerSetup {
   run: (lease: Lease) => Promise<Outcome>;
   /** How long a cancelled job of the type may take to stop by itself before it is given up; 5 s where absent. */
   cancelGraceMs?: (type: string) => number;
+  batches: BatchConclusions;
   onError: (error: Error) => void;
   /** How long a lease lasts without renewal; 9 s. */
   leaseMs?: number;
@@ -203,7 +206,14 @@ export function createConsumer(setup: ConsumerSetup): Consumer {
     maximumRateLimitDelay: LIMIT_ASKED_MS,
   });
   worker.on('error', reportOthers(onError));
-  const batchEnds = countBatchEnds({ queue, redis, prefix, onError, sweepMs: setup.batchSweepMs });
+  const batchEnds = countBatchEnds({
+    queue,
+    redis,
+    prefix,
+    conclude: setup.batches.conclude,
+    onError,
+    sweepMs: setup.batchSweepMs,
+  });
   const countEnd = (job?: EngineJob<unknown, unknown, string>) => {
     const { batch } = (job?.opts ?? {}) as StoredOptions;
     if (batch) batchEnds.count(batch, job?.id ?? '');

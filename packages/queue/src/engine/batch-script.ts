@@ -105,15 +105,28 @@ return 1
 `);
 
 /**
- * All counts of a batch in one queue, at one moment.
+ * All counts of a batch in one queue, at one moment. Who is active is not kept with the batch, which would be work at each
+ * start: the queue's list of active jobs knows it, and is no longer than its workers have slots.
  *
- * KEYS  1 counts  2 open  3 failed  4 cancelled
- * Returns total, completed, removed, end of the member that ended last, open, failed, cancelled.
+ * KEYS  1 counts  2 open  3 failed  4 cancelled  5 active jobs of the queue
+ * Returns total, completed, removed, end of the member that ended last, open, failed, cancelled, active.
  */
 export const countMembers = defineScript(`
+local function countActive()
+  local sum, size = 0, redis.call('LLEN', KEYS[5])
+  -- In parts: arguments of one call have to fit onto the stack.
+  for from = 0, size - 1, 1000 do
+    local ids = redis.call('LRANGE', KEYS[5], from, from + 999)
+    for _, isMember in ipairs(redis.call('SMISMEMBER', KEYS[2], unpack(ids))) do sum = sum + isMember end
+  end
+  return sum
+end
+
 local counts = redis.call('HMGET', KEYS[1], 'total', 'completed', 'removed', 'endedAt')
 local function number(at) return tonumber(counts[at] or 0) end
-return {number(1), number(2), number(3), number(4), redis.call('SCARD', KEYS[2]), redis.call('ZCARD', KEYS[3]), redis.call('ZCARD', KEYS[4])}
+local open = redis.call('SCARD', KEYS[2])
+local ended = {redis.call('ZCARD', KEYS[3]), redis.call('ZCARD', KEYS[4])}
+return {number(1), number(2), number(3), number(4), open, ended[1], ended[2], open > 0 and countActive() or 0}
 `);
 
 /**

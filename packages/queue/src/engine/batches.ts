@@ -105,23 +105,27 @@ async function readRecord({ redis, prefix }: BatchPlace, id: string): Promise<Ba
 
 interface Counted extends BatchCounts {
   endedAt: number;
+  active: number;
 }
 
 async function readCounts({ redis, prefix }: BatchPlace, { id, queues }: BatchRecord): Promise<Counted> {
-  const sum: Counted = { total: 0, open: 0, completed: 0, failed: 0, cancelled: 0, removed: 0, endedAt: 0 };
+  const sum: Counted = { total: 0, open: 0, completed: 0, failed: 0, cancelled: 0, removed: 0, endedAt: 0, active: 0 };
   const parts = await Promise.all(
     queues.map((queue) => {
-      const { counts, open, failed, cancelled } = queueKeys(prefix, queue).batch(id);
-      return countMembers(redis, [counts, open, failed, cancelled], []) as Promise<number[]>;
+      const { active, batch } = queueKeys(prefix, queue);
+      const { counts, open, failed, cancelled } = batch(id);
+      return countMembers(redis, [counts, open, failed, cancelled, active], []) as Promise<number[]>;
     }),
   );
-  for (const [total = 0, completed = 0, removed = 0, endedAt = 0, open = 0, failed = 0, cancelled = 0] of parts) {
+  for (const part of parts) {
+    const [total = 0, completed = 0, removed = 0, endedAt = 0, open = 0, failed = 0, cancelled = 0, active = 0] = part;
     sum.total += total;
     sum.open += open;
     sum.completed += completed;
     sum.failed += failed;
     sum.cancelled += cancelled;
     sum.removed += removed;
+    sum.active += active;
     sum.endedAt = Math.max(sum.endedAt, endedAt);
   }
   return sum;
@@ -201,7 +205,7 @@ export async function conclude(
     if (isWritten) return;
     await sealRecord(place, id, { now: place.now() });
   }
-  const { endedAt: _when, ...counts } = await readCounts(place, record);
+  const { endedAt: _when, active: _none, ...counts } = await readCounts(place, record);
   if (counts.open > 0) return;
   if (fields.onComplete) await completeOnce(place, record, decodeOnComplete(fields.onComplete), counts);
   for (const queue of queues) {
