@@ -13,6 +13,8 @@ const SUBMITTERS = 2;
 const READY_TIMEOUT_MS = 30_000;
 /** Jobs that are watched in a second, about. */
 const WATCHED_PER_SECOND = 20;
+/** What faults hold up is sent a little later, or not at all: so much more is offered than must be accepted. */
+const OFFERED = 1.02;
 /** The pages' own patience ends before ours. */
 const FINISH_GRACE_MS = 10_000;
 
@@ -50,7 +52,7 @@ export async function startLoad({ folder, url, options, running }) {
     });
     all.push(messageOf(submitter, 'done', name));
     const watchEvery = Math.max(1, Math.ceil(rate / WATCHED_PER_SECOND));
-    submitter.send({ name, url, rate: rate / SUBMITTERS, seconds, seed, withKeys, file, watchEvery });
+    submitter.send({ name, url, rate: (rate * OFFERED) / SUBMITTERS, seconds, seed, withKeys, file, watchEvery });
     files.push(file);
   }
   return {

@@ -30,12 +30,15 @@ export function toJson(report) {
 
 /** @param {Report} report */
 function toTable(report) {
-  const { verdict, stats, refusals, faults, deaths, gaps } = report;
+  const { verdict, stats, acceptedPerSecond, refusals, faults, deaths, gaps } = report;
   const { counts, broken, recovery } = verdict;
   const seconds = (/** @type {number | undefined} */ ms) => (ms === undefined ? '-' : `${(ms / 1000).toFixed(1)} s`);
   /** @type {[string, string | number, string?][]} */
   const rows = [
     ['accepted', counts.accepted],
+    ['  per second', acceptedPerSecond.toFixed(1)],
+    ...Object.entries(counts.kinds).map(([kind, count]) => /** @type {[string, number]} */ ([`  ${kind}`, count])),
+    ['ticks of schedules', counts.ticks],
     ['completed', counts.completed],
     ['failed', counts.failed],
     ['cancelled', counts.cancelled],

@@ -11,7 +11,8 @@ const PAUSE_MAX_MS = 2000;
 /** Not `fetch`: at 500 requests a second it would take the core that is to be measured. */
 const agent = new Agent({ keepAlive: true });
 
-/** @typedef {{ method?: string, headers?: Record<string, string>, body?: string }} Call */
+/** @typedef {{ method?: string, headers?: Record<string, string>, body?: string }} Sent */
+/** A body may differ from turn to turn, the first of which is 0. @typedef {Omit<Sent, 'body'> & { body?: string | ((turn: number) => string) }} Call */
 /** @typedef {{ status: number, body: any, retried: number }} Answer `status` 0 where nobody answered to the end; `body` says why */
 
 /**
@@ -23,7 +24,9 @@ const agent = new Agent({ keepAlive: true });
 export async function callUntilAnswered(url, request) {
   const deadline = Date.now() + GIVE_UP_MS;
   for (let retried = 0; ; retried++) {
-    const answer = await call(url, request).catch((error) => ({ status: 0, body: { code: error.message } }));
+    const body = typeof request.body === 'function' ? request.body(retried) : request.body;
+    const sent = { ...request, ...(body !== undefined && { body }) };
+    const answer = await call(url, /** @type {Sent} */ (sent)).catch((error) => ({ status: 0, body: { code: error.message } }));
     const again = answer.status === 0 || answer.status === 429 || answer.status >= 500;
     if (!again || Date.now() > deadline) return { ...answer, retried };
     const pauseMs = Math.min(PAUSE_MAX_MS, PAUSE_MIN_MS * 2 ** retried);
@@ -33,7 +36,7 @@ export async function callUntilAnswered(url, request) {
 
 /**
  * @param {string} url
- * @param {Call} request
+ * @param {Sent} request
  * @returns {Promise<{ status: number, body: any }>} rejects where no whole answer comes in time
  */
 async function call(url, { method = 'GET', headers = {}, body = '' }) {
