@@ -1,5 +1,13 @@
 // Holds what was accepted against what happened. Pure: it judges histories, fabricated ones as well.
-import { findEarlyParents, findExceededCaps, findForeignEnds, findOutlived, findRepeatedSteps, findStandIns, findWrongTicks } from './kinds.mjs';
+import {
+  findEarlyParents,
+  findExceededCaps,
+  findForeignEnds,
+  findOutlived,
+  findRepeatedSteps,
+  findStandIns,
+  findWrongTicks,
+} from './kinds.mjs';
 import { percentile } from './percentile.mjs';
 
 /** @typedef {import('./event-tail.mjs').Happening} Happening */
@@ -24,7 +32,7 @@ import { percentile } from './percentile.mjs';
 
 /** A batch, its jobs, and how the API counts them. @typedef {{ id: string, jobs: string[], counts?: Record<string, number> }} CountedBatch */
 
-/** A schedule, when it was due, and what it submitted. @typedef {{ name: string, due: number[], jobs: { id: string, tick: number, state: string }[] }} TickedSchedule */
+/** A schedule, and what it submitted. @typedef {import('./setup.mjs').Scheduled & { jobs: { id: string, tick: number, state: string }[] }} TickedSchedule */
 
 /**
  * @typedef {object} History
@@ -72,7 +80,7 @@ export const PROMISES = [
   { key: 'repeatedSteps', title: 'remembered steps run again', find: findRepeatedSteps },
   { key: 'standIns', title: 'two live jobs for a dedupe key', find: findStandIns },
   { key: 'exceededCaps', title: 'group caps exceeded', find: findExceededCaps },
-  { key: 'wrongTicks', title: 'ticks missed or doubled', find: findWrongTicks },
+  { key: 'wrongTicks', title: 'ticks missing or doubled', find: findWrongTicks },
   { key: 'outlived', title: 'isolates that outlived a worker', find: findOutlived },
   { key: 'missedEnds', title: 'watchers that missed an end', find: findMissedEnds },
 ];
@@ -194,18 +202,18 @@ function findEndsWithoutEffect({ jobs, marks }) {
 /** Failed, though its handler would not and its workers were not lost again and again; or cancelled by nobody. @param {History} history */
 function findUnasked({ accepted, jobs, marks, parents }) {
   const childrenOf = new Map(parents.map(({ id, children }) => [id, children]));
+  // A child that is found here itself is not found again through its parent.
+  const hasFailedChild = (/** @type {string} */ job) =>
+    childrenOf.get(job)?.some((child) => jobs.get(child)?.state === 'failed') ?? false;
   const starts = new Map();
   for (const { job, phase } of marks) if (phase === 'start') starts.set(job, (starts.get(job) ?? 0) + 1);
   const kinds = new Map(accepted.map(({ id, kind }) => [id, kind]));
   return [...kinds].flatMap(([job, kind]) => {
     const { state, error } = jobs.get(job) ?? {};
     if (state === 'cancelled' && !kind.startsWith('cancel')) return [{ job, what: `${kind}: cancelled` }];
-    if (state !== 'failed' || kind === 'failing') return [];
-    // What is not retried stays failed: findBrokenRetries looks at what was.
-    if (kind === 'retried') return [];
-    // A child that is found here itself is not found again through its parent.
-    const children = childrenOf.get(job) ?? [];
-    if (error?.code === 'child_failed' && children.some((child) => jobs.get(child)?.state === 'failed')) return [];
+    // One that is to be retried fails first: findBrokenRetries looks at it.
+    if (state !== 'failed' || kind === 'failing' || kind === 'retried') return [];
+    if (error?.code === 'child_failed' && hasFailedChild(job)) return [];
     if (error?.code === 'lost_worker' && starts.get(job) > STARTS_BEFORE_LOST) return [];
     return [{ job, what: `${kind}: ${JSON.stringify(error)} after ${starts.get(job) ?? 0} starts` }];
   });

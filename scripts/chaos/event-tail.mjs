@@ -64,7 +64,15 @@ export class EventTail {
   }
 
   async #look() {
-    const answer = await this.#redis.xread('COUNT', BATCH, 'BLOCK', BLOCK_MS, 'STREAMS', ...STREAMS, ...this.#positions);
+    const answer = await this.#redis.xread(
+      'COUNT',
+      BATCH,
+      'BLOCK',
+      BLOCK_MS,
+      'STREAMS',
+      ...STREAMS,
+      ...this.#positions,
+    );
     for (const [stream, entries] of answer ?? []) {
       const at = STREAMS.indexOf(stream);
       if (entries.length === BATCH) await this.#lookForGap(at);

@@ -78,13 +78,13 @@ export async function readTicks(url, scheduled, withinMs, stop) {
   const deadline = Date.now() + withinMs;
   for (;;) {
     const ticked = [];
-    for (const { name, due } of scheduled) {
+    for (const schedule of scheduled) {
       const jobs = [];
-      for await (const { id, createdAt, state } of listJobs(url, `schedule=${name}`))
+      for await (const { id, createdAt, state } of listJobs(url, `schedule=${schedule.name}`))
         jobs.push({ id, tick: Date.parse(createdAt), state });
-      ticked.push({ name, due, jobs });
+      ticked.push({ ...schedule, jobs });
     }
-    const isOver = ticked.every(({ due, jobs }) => jobs.filter(({ state }) => isFinal(state)).length >= due.length);
+    const isOver = ticked.every(({ limit, jobs }) => jobs.filter(({ state }) => isFinal(state)).length >= limit);
     if (isOver || Date.now() > deadline) return ticked;
     await sleep(LOOK_MS, undefined, { signal: stop });
   }

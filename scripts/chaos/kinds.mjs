@@ -105,13 +105,19 @@ export function findExceededCaps({ marks, trails, groupCap }) {
   return changes.flatMap(({ group, job, by }) => {
     const now = (running.get(group) ?? 0) + by;
     running.set(group, now);
-    return by > 0 && now > groupCap ? [{ job, what: `number ${now} of group ${group}, which may run ${groupCap}` }] : [];
+    return by > 0 && now > groupCap
+      ? [{ job, what: `number ${now} of group ${group}, which may run ${groupCap}` }]
+      : [];
   });
 }
 
 /** @param {import('./event-tail.mjs').Happening[]} [trail] runs that held the lease */
 function holdersOf(trail = []) {
-  return new Set(trail.flatMap((happening) => ('chunk' in happening ? [happening.chunk] : 'end' in happening ? [happening.run] : [])));
+  return new Set(
+    trail.flatMap((happening) =>
+      'chunk' in happening ? [happening.chunk] : 'end' in happening ? [happening.run] : [],
+    ),
+  );
 }
 
 /** @param {Mark[]} marks of one job @param {Set<string | undefined>} holders */
@@ -124,16 +130,22 @@ function spansOf(marks, holders) {
   });
 }
 
-/** Every tick that was due has one job, and that completed. @param {History} history @returns {Finding[]} */
+/**
+ * A schedule submits for its own ticks only, once for each, until it had as many as it may. Which ones is not judged: of
+ * several that are less than ten seconds late, the latest counts (docs/schedules.md).
+ * @param {History} history
+ * @returns {Finding[]}
+ */
 export function findWrongTicks({ schedules }) {
-  return schedules.flatMap(({ name, due, jobs }) => {
+  return schedules.flatMap(({ name, startAt, everyMs, limit, jobs }) => {
     const ofTick = groupBy(jobs, ({ tick }) => tick);
-    const wrong = due.filter((tick) => ofTick.get(tick)?.length !== 1);
-    const strange = jobs.filter(({ tick }) => !due.includes(tick));
-    const unended = jobs.filter(({ state }) => state !== 'completed');
     const at = (/** @type {number} */ tick) => new Date(tick).toISOString();
+    const doubled = [...ofTick].filter(([, { length }]) => length > 1);
+    const strange = jobs.filter(({ tick }) => tick < startAt || (tick - startAt) % everyMs !== 0);
+    const unended = jobs.filter(({ state }) => state !== 'completed');
     return [
-      ...wrong.map((tick) => ({ job: name, what: `${ofTick.get(tick)?.length ?? 0} jobs for ${at(tick)}` })),
+      ...(ofTick.size === limit ? [] : [{ job: name, what: `${ofTick.size} ticks, not ${limit}` }]),
+      ...doubled.map(([tick, { length }]) => ({ job: name, what: `${length} jobs for ${at(tick)}` })),
       ...strange.map(({ id, tick }) => ({ job: id, what: `for ${at(tick)}, when ${name} was not due` })),
       ...unended.map(({ id, state }) => ({ job: id, what: `${state}, of ${name}` })),
     ];

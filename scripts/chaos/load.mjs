@@ -7,7 +7,7 @@ import { untilReady } from './ready.mjs';
 
 /** @typedef {import('node:child_process').ChildProcess} ChildProcess */
 /** @typedef {import('./load/watchers.mjs').Seen} Seen */
-/** @typedef {{ sent: number, passedOver: number, retried: number }} Stats */
+/** @typedef {{ sent: number, passedOver: number, retried: Record<string, number> }} Stats `retried`: requests that were sent again, by what became of them before */
 
 const SUBMITTERS = 2;
 const READY_TIMEOUT_MS = 30_000;
@@ -97,6 +97,12 @@ async function messageOf(child, kind, name, withinMs) {
 
 /** @param {Stats[]} all @returns {Stats} */
 function sumOf(all) {
-  const sum = (/** @type {keyof Stats} */ key) => all.reduce((total, stats) => total + stats[key], 0);
-  return { sent: sum('sent'), passedOver: sum('passedOver'), retried: sum('retried') };
+  /** @type {Stats} */
+  const sum = { sent: 0, passedOver: 0, retried: {} };
+  for (const { sent, passedOver, retried } of all) {
+    sum.sent += sent;
+    sum.passedOver += passedOver;
+    for (const [cause, count] of Object.entries(retried)) sum.retried[cause] = (sum.retried[cause] ?? 0) + count;
+  }
+  return sum;
 }

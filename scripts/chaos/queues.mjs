@@ -1,5 +1,8 @@
-/** A cap and isolates hold up the jobs behind them, and jobs that run together take all places: each has its own queue. */
-export const QUEUES = ['chaos', 'chaos-groups', 'chaos-apart', 'chaos-together'];
+/**
+ * A cap and isolates hold up the jobs behind them, and jobs that run together take all places: each has its own queue. Isolates
+ * of two types in one queue would end each other, and each start costs half a second of a core that is to be measured.
+ */
+export const QUEUES = ['chaos', 'chaos-groups', 'chaos-threads', 'chaos-processes', 'chaos-together'];
 
 /** Types that must be known before anything is submitted: one of each file of jobs. */
 export const TYPES = ['work', 'grouped', 'thread', 'process', 'parent', 'stepwise', 'together', 'tick'].map(

@@ -2,7 +2,7 @@
 import { callUntilAnswered } from './load/call.mjs';
 import { GROUP_CAP, TYPES } from './queues.mjs';
 
-/** A schedule, and the ticks that it must have had. @typedef {{ name: string, due: number[] }} Scheduled */
+/** A schedule that has `limit` ticks. @typedef {{ name: string, startAt: number, everyMs: number, limit: number }} Scheduled */
 
 const EVERY_MS = [1000, 2000];
 /** Schedules end with the load, so that all of their jobs can be waited for. */
@@ -36,7 +36,7 @@ export async function putSchedules(url, seconds) {
       const name = `every-${everyMs}`;
       const rule = { everyMs, startAt: new Date(startAt).toISOString(), limit, overlap: 'allow', catchUp: 'all' };
       await put(`${url}/v1/schedules/${name}`, { type: 'chaos.tick', input: {}, ...rule });
-      return { name, due: Array.from({ length: limit }, (_, n) => startAt + n * everyMs) };
+      return { name, startAt, everyMs, limit };
     }),
   );
 }

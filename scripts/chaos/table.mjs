@@ -37,7 +37,7 @@ function toTable(report) {
   const rows = [
     ['accepted', counts.accepted],
     ['  per second', acceptedPerSecond.toFixed(1)],
-    ...Object.entries(counts.kinds).map(([kind, count]) => /** @type {[string, number]} */ ([`  ${kind}`, count])),
+    ...counted(counts.kinds),
     ['ticks of schedules', counts.ticks],
     ['completed', counts.completed],
     ['failed', counts.failed],
@@ -53,19 +53,24 @@ function toTable(report) {
     ['  jobs that lost a killed worker', recovery.jobs],
     ['zombies that went on', counts.zombies],
     ['effects made more than once', counts.repeatedEffects],
-    ['requests sent again', stats.retried],
+    ['requests sent again', Object.values(stats.retried).reduce((sum, count) => sum + count, 0)],
+    ...counted(stats.retried),
     ['submits given up', refusals.length],
+    ...counted(countBy(refusals, ({ status, code }) => `${status} ${code}`)),
     ['turns passed over', stats.passedOver],
     ['faults', faults.length],
-    ...Object.entries(countBy(faults, ({ kind }) => kind)).map(
-      ([kind, count]) => /** @type {[string, number]} */ ([`  ${kind}`, count]),
-    ),
+    ...counted(countBy(faults, ({ kind }) => kind)),
   ];
   const width = Math.max(...rows.map(([title]) => title.length));
   const lines = rows.map(([title, value, verdictOf = '']) =>
     `${title.padEnd(width)}  ${String(value).padStart(8)}  ${verdictOf}`.trimEnd(),
   );
   return [...lines, '', ...evidence(report), conclusion(report)].join('\n');
+}
+
+/** Rows that stand below another one. @param {Record<string, number>} counts @returns {[string, number][]} */
+function counted(counts) {
+  return Object.entries(counts).map(([name, count]) => [`  ${name}`, count]);
 }
 
 /** @param {string} title @param {number} count @returns {[string, number, string]} */

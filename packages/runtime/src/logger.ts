@@ -1,5 +1,13 @@
 import { types } from 'node:util';
-import { type Logger, pino, type SerializedError, stdSerializers } from 'pino';
+import {
+  type DestinationStream,
+  type Logger,
+  type LoggerOptions,
+  pino,
+  type SerializedError,
+  stdSerializers,
+} from 'pino';
+import { prettyFactory } from 'pino-pretty';
 import type { Config } from './settings.ts';
 
 export type { Logger } from 'pino';
@@ -12,7 +20,7 @@ const SECRETS = ['authorization', 'key', 'token', 'ticket', 'secret', 'password'
 
 /** Builds the one logger of a process. `service` and `pid` are on every line. */
 export function createLogger(service: string, config: Pick<Config, 'logLevel' | 'logFormat'>): Logger {
-  return pino({
+  const options: LoggerOptions = {
     level: config.logLevel,
     base: { service, pid: process.pid },
     redact: { paths: SECRETS, censor: '[redacted]' },
@@ -23,13 +31,22 @@ export function createLogger(service: string, config: Pick<Config, 'logLevel' | 
     // An error under any other name would be written with all its fields.
     formatters: { log: withErrorsSerialized },
     hooks: { streamWrite: (line) => replaceSecrets(line.replace(REPEATED_ARGUMENTS_IN_JSON, '')) },
-    ...(config.logFormat === 'pretty' && {
-      transport: {
-        target: 'pino-pretty',
-        options: { colorize: process.stdout.isTTY, ignore: 'pid,service,hostname', translateTime: 'HH:MM:ss.l' },
-      },
-    }),
+  };
+  return config.logFormat === 'pretty' ? pino(options, prettyStdout()) : pino(options);
+}
+
+/**
+ * Not pino's own transport, which is a thread: where nobody reads any more, its parent waits ten seconds for it, at each
+ * line that finds its buffer full and at the exit.
+ */
+function prettyStdout(): DestinationStream {
+  const prettify = prettyFactory({
+    colorize: process.stdout.isTTY,
+    ignore: 'pid,service,hostname',
+    translateTime: 'HH:MM:ss.l',
   });
+  const stdout = pino.destination(1);
+  return { write: (line) => void stdout.write(prettify(line) ?? '') };
 }
 
 /** What may stand anywhere in a text, as messages of libraries repeat addresses, headers and commands. */

@@ -1,8 +1,8 @@
 import { defineJob } from '@spillway/worker';
 import { runWork, workInput } from './shared/work.mjs';
 
-/** Isolates are as many as jobs run at once, and each costs a start of half a second on the cores that are to be measured. */
-const SHARED = { queue: 'chaos-apart', concurrency: 2, input: workInput };
+/** A queue has as many isolates as it runs jobs at once, and their starts are dear. */
+const SHARED = { concurrency: 1, input: workInput };
 
 /** As it was at the beginning: a process that has lost its parent has another one. */
 const WORKER = process.ppid;
@@ -10,6 +10,7 @@ const WORKER = process.ppid;
 export const thread = defineJob({
   ...SHARED,
   type: 'chaos.thread',
+  queue: 'chaos-threads',
   isolate: 'thread',
   run: (context) => runWork(context),
 });
@@ -18,6 +19,7 @@ export const thread = defineJob({
 export const inProcess = defineJob({
   ...SHARED,
   type: 'chaos.process',
+  queue: 'chaos-processes',
   isolate: 'process',
   run: (context) => runWork(context, { parent: WORKER }),
 });

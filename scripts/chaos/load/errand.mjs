@@ -11,7 +11,7 @@ import { CANCEL_DELAY_MS } from './requests.mjs';
  * @property {string} url
  * @property {boolean} withKeys
  * @property {(line: object) => void} note writes down an answer
- * @property {(retried: number) => void} countRetried
+ * @property {(causes: string[]) => void} countRetried
  * @property {(id: string) => void} watch offers a job to the watchers
  */
 
@@ -80,7 +80,7 @@ async function runFlow({ key, kind, jobs }, desk) {
   const sentAt = Date.now();
   const { status, body, retried } = await post('/v1/flows', (turn) => ({ flow: sentAs(turn) }), desk);
   if (status !== 202) return desk.note({ say: 'refused', key, status, code: body?.code });
-  const members = acceptTree(sentAs(retried), body.flow, kind, desk);
+  const members = acceptTree(sentAs(retried.length), body.flow, kind, desk);
   desk.note({ say: 'batch', id: body.id, jobs: members });
   if (kind !== 'cancel-flow') return;
   const answered = await cancel(body.flow.id, desk);
@@ -134,7 +134,7 @@ async function cancel(id, desk) {
 /** @param {string} id @param {Desk} desk */
 async function retry(id, desk) {
   const { status, body, retried } = await post(`/v1/jobs/${id}/retry`, undefined, desk);
-  desk.note({ say: 'retry', id, status, done: body?.done === true, calls: retried + 1, code: body?.code });
+  desk.note({ say: 'retry', id, status, done: body?.done === true, calls: retried.length + 1, code: body?.code });
 }
 
 /** @param {string} id @param {string[]} states @param {Desk} desk @returns {Promise<string | undefined>} the state, where it came in time */

@@ -34,7 +34,8 @@ const SHARES = {
   flow: 0.03,
   'cancel-flow': 0.01,
 };
-const MANY = 20;
+/** Most jobs of a steady load come in batches: a submitter shares two cores with what it loads. */
+const MANY = 50;
 const TOGETHER = 5;
 const DEDUPED = 3;
 const FLOW = 5;
@@ -56,8 +57,14 @@ export const CANCEL_DELAY_MS = 8000;
 export function nextErrand(random, key) {
   const repeat = random() < REPEAT_SHARE;
   const kind = chooseKind(random());
-  const errand = (/** @type {Errand['as']} */ as, /** @type {FlowRequest[]} */ jobs, size = jobs.length) =>
-    ({ key, kind, as, jobs, size, repeat });
+  const errand = (/** @type {Errand['as']} */ as, /** @type {FlowRequest[]} */ jobs, size = jobs.length) => ({
+    key,
+    kind,
+    as,
+    jobs,
+    size,
+    repeat,
+  });
   const several = (/** @type {number} */ count) =>
     Array.from({ length: count }, (_, n) => jobOf(kind, `${key}/${n}`, key, random));
   switch (kind) {
@@ -101,6 +108,8 @@ function jobOf(kind, key, errandKey, random) {
     options,
   });
   switch (kind) {
+    case 'many':
+      return job({ workMs: 0, steps: 0 }, {});
     case 'long':
       return job({ workMs: between(random, 600, 2500), steps: 5 }, {});
     case 'delayed':

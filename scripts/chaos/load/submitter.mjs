@@ -22,14 +22,15 @@ process.send?.({ kind: 'ready' });
 async function submitAll(plan) {
   const random = seededRandom(`${plan.name} ${plan.seed}`);
   const file = openSync(plan.file, 'a');
-  const stats = { sent: 0, passedOver: 0, retried: 0 };
+  /** @type {import('../load.mjs').Stats} */
+  const stats = { sent: 0, passedOver: 0, retried: {} };
   /** @type {import('./errand.mjs').Desk} */
   const desk = {
     url: plan.url,
     withKeys: plan.withKeys,
     note: (line) => writeSync(file, `${JSON.stringify(line)}\n`),
-    countRetried: (retried) => {
-      stats.retried += retried;
+    countRetried: (causes) => {
+      for (const cause of causes) stats.retried[cause] = (stats.retried[cause] ?? 0) + 1;
     },
     watch: everyNth(plan.watchEvery, (id) => process.send?.({ kind: 'watch', id })),
   };
