@@ -32,21 +32,25 @@ export function createLogger(service: string, config: Pick<Config, 'logLevel' | 
     formatters: { log: withErrorsSerialized },
     hooks: { streamWrite: (line) => replaceSecrets(line.replace(REPEATED_ARGUMENTS_IN_JSON, '')) },
   };
-  return config.logFormat === 'pretty' ? pino(options, prettyStdout()) : pino(options);
+  return pino(options, config.logFormat === 'pretty' ? prettyTo(openStdout()) : openStdout());
 }
 
 /**
- * Not pino's own transport, which is a thread: where nobody reads any more, its parent waits ten seconds for it, at each
- * line that finds its buffer full and at the exit.
+ * Each line is written before the call returns. What is written later is flushed at the exit, and where nobody reads any
+ * more (a parent that crashed) sonic-boom tries that again for ever: the process cannot be ended but by SIGKILL.
  */
-function prettyStdout(): DestinationStream {
+function openStdout(): DestinationStream {
+  return pino.destination({ dest: 1, sync: true });
+}
+
+/** Not pino's own transport, which is a thread: where nobody reads any more, an exit waits ten seconds for it. */
+function prettyTo(stdout: DestinationStream): DestinationStream {
   const prettify = prettyFactory({
     colorize: process.stdout.isTTY,
     ignore: 'pid,service,hostname',
     translateTime: 'HH:MM:ss.l',
   });
-  const stdout = pino.destination(1);
-  return { write: (line) => void stdout.write(prettify(line) ?? '') };
+  return { write: (line) => stdout.write(prettify(line) ?? '') };
 }
 
 /** What may stand anywhere in a text, as messages of libraries repeat addresses, headers and commands. */
