@@ -1,19 +1,50 @@
 // Holds what was accepted against what happened. Pure: it judges histories, fabricated ones as well.
+import {
+  findEarlyParents,
+  findExceededCaps,
+  findForeignEnds,
+  findOutlived,
+  findRepeatedSteps,
+  findStandIns,
+  findWrongTicks,
+} from './kinds.mjs';
 import { percentile } from './percentile.mjs';
 
 /** @typedef {import('./event-tail.mjs').Happening} Happening */
-/** An answer with which a job was accepted. @typedef {{ key: string, id: string, kind: string }} Acceptance */
-/** What a handler wrote down outside of Redis. @typedef {{ job: string, key: string, run: string, phase: 'start' | 'effect' | 'fail', at: number }} Mark */
+/** An answer with which a job was accepted. @typedef {{ key: string, id: string, kind: string, dedupe?: string }} Acceptance */
+/**
+ * What a handler wrote down outside of Redis: that it started, made its effect or failed; that it did the work of a step, and
+ * got a value from it.
+ * @typedef {object} Mark
+ * @property {string} job
+ * @property {string} key
+ * @property {string} run
+ * @property {'start' | 'effect' | 'fail' | 'step' | 'stepped'} phase
+ * @property {number} at
+ * @property {string} [group]
+ * @property {string} [dedupe]
+ * @property {number} [step]
+ * @property {string} [value] the run that did the work of the step
+ * @property {number} [parent] of a process of its own: the worker's pid
+ * @property {{ id: string, state: string, run?: string }[]} [children] what a parent was told of its children
+ */
 /** A job as the API shows it in the end. @typedef {{ state: string, error?: { code: string } }} Ended */
 
 /** A batch, its jobs, and how the API counts them. @typedef {{ id: string, jobs: string[], counts?: Record<string, number> }} CountedBatch */
+
+/** A schedule, and what it submitted. @typedef {import('./setup.mjs').Scheduled & { jobs: { id: string, tick: number, state: string }[] }} TickedSchedule */
 
 /**
  * @typedef {object} History
  * @property {Acceptance[]} accepted
  * @property {{ id: string, state?: string }[]} cancels what cancels were answered
+ * @property {{ id: string, done: boolean, calls: number }[]} retries what retries by hand were answered, after so many calls
+ * @property {{ id: string, children: string[] }[]} parents in flows
+ * @property {TickedSchedule[]} schedules
+ * @property {number} groupCap jobs of one group that may run at once
  * @property {Mark[]} marks in the order of time
- * @property {ReadonlyMap<string, Happening[]>} trails by job, from the event stream
+ * @property {ReadonlyMap<string, Happening[]>} trails by job, from the event streams
+ * @property {ReadonlyMap<string, import('./event-tail.mjs').Life>} lives by job
  * @property {ReadonlyMap<string, Ended>} jobs by id, over the API
  * @property {{ id: string, state?: string, run?: string, trouble?: string }[]} watched
  * @property {CountedBatch[]} batches
@@ -23,6 +54,12 @@ import { percentile } from './percentile.mjs';
 /** @typedef {{ job: string, what: string }} Finding */
 
 const FINAL = ['completed', 'failed', 'cancelled'];
+
+/** @param {string | undefined} state */
+export function isFinal(state) {
+  return state !== undefined && FINAL.includes(state);
+}
+
 /** Starts of which a job may lose the worker before it counts as the job's own fault. */
 const STARTS_BEFORE_LOST = 3;
 
@@ -36,13 +73,21 @@ export const PROMISES = [
   { key: 'endsWithoutEffect', title: 'completed without effect', find: findEndsWithoutEffect },
   { key: 'unasked', title: 'failed or cancelled unasked', find: findUnasked },
   { key: 'brokenCancels', title: 'cancelled, but ended otherwise', find: findBrokenCancels },
+  { key: 'brokenRetries', title: 'retries by hand that were not one', find: findBrokenRetries },
+  { key: 'foreignEnds', title: "ended with another job's result", find: findForeignEnds },
   { key: 'miscounted', title: 'batches counted wrong', find: findMiscounted },
+  { key: 'earlyParents', title: 'parents that did not wait', find: findEarlyParents },
+  { key: 'repeatedSteps', title: 'remembered steps run again', find: findRepeatedSteps },
+  { key: 'standIns', title: 'two live jobs for a dedupe key', find: findStandIns },
+  { key: 'exceededCaps', title: 'group caps exceeded', find: findExceededCaps },
+  { key: 'wrongTicks', title: 'ticks missing or doubled', find: findWrongTicks },
+  { key: 'outlived', title: 'isolates that outlived a worker', find: findOutlived },
   { key: 'missedEnds', title: 'watchers that missed an end', find: findMissedEnds },
 ];
 
 /**
  * @param {History} history
- * @returns {{ counts: Record<'accepted' | 'completed' | 'failed' | 'cancelled' | 'watched' | 'zombies' | 'repeatedEffects', number>, broken: Record<string, Finding[]>, recovery: Recovery }}
+ * @returns {{ counts: Record<'accepted' | 'completed' | 'failed' | 'cancelled' | 'ticks' | 'watched' | 'zombies' | 'repeatedEffects', number> & { kinds: Record<string, number> }, broken: Record<string, Finding[]>, recovery: Recovery }}
  */
 export function judge(history) {
   const states = [...new Set(history.accepted.map(({ id }) => id))].map((id) => history.jobs.get(id)?.state);
@@ -53,6 +98,8 @@ export function judge(history) {
       completed: count('completed'),
       failed: count('failed'),
       cancelled: count('cancelled'),
+      kinds: countKinds(history),
+      ticks: history.schedules.reduce((sum, { jobs }) => sum + jobs.length, 0),
       watched: history.watched.length,
       zombies: countZombies(history),
       repeatedEffects: countRepeatedEffects(history),
@@ -60,6 +107,15 @@ export function judge(history) {
     broken: Object.fromEntries(PROMISES.map(({ key, find }) => [key, find(history)])),
     recovery: measureRecovery(history),
   };
+}
+
+/** Jobs of each kind, each once. @param {History} history */
+function countKinds({ accepted }) {
+  /** @type {Record<string, number>} */
+  const counts = {};
+  const kinds = new Map(accepted.map(({ id, kind }) => [id, kind]));
+  for (const kind of kinds.values()) counts[kind] = (counts[kind] ?? 0) + 1;
+  return counts;
 }
 
 /** Accepted, and not at an end when all had time to come to one. @param {History} history */
@@ -71,9 +127,11 @@ function findLost({ accepted, jobs }) {
   });
 }
 
-/** Nothing is retried by hand in these runs, so nothing may follow an end: no second one, no start. @param {History} history */
-function findEndedTwice({ trails, jobs }) {
+/** Nothing may follow an end, no second one and no start, but where somebody asked for it: see findBrokenRetries. @param {History} history */
+function findEndedTwice({ trails, jobs, retries }) {
+  const retried = new Set(retries.map(({ id }) => id));
   return findInTrails(trails, (trail, job) => {
+    if (retried.has(job)) return undefined;
     const first = trail.findIndex((happening) => 'end' in happening);
     const later = trail.slice(first + 1).find((happening) => !('chunk' in happening));
     if (first < 0) return undefined;
@@ -99,10 +157,12 @@ function findConcurrentHolders({ trails }) {
  * run that began later, or a result of a run that was not the last one to hold the lease.
  * @param {History} history
  */
-function findZombieWrites({ trails, marks }) {
+function findZombieWrites({ trails, marks, retries }) {
+  const retried = new Set(retries.map(({ id }) => id));
   const beganAt = new Map(marks.flatMap(({ run, phase, at }) => (phase === 'start' ? [[run, at]] : [])));
   const began = (/** @type {string} */ run) => beganAt.get(run) ?? 0;
-  return findInTrails(trails, (trail) => {
+  return findInTrails(trails, (whole, job) => {
+    const trail = retried.has(job) ? sinceSetGoing(whole) : whole;
     const end = trail.findIndex((happening) => 'end' in happening);
     const late = end < 0 ? undefined : trail.slice(end + 1).find((happening) => 'chunk' in happening);
     if (late) return `${describe(late)} wrote after the end`;
@@ -140,14 +200,20 @@ function findEndsWithoutEffect({ jobs, marks }) {
 }
 
 /** Failed, though its handler would not and its workers were not lost again and again; or cancelled by nobody. @param {History} history */
-function findUnasked({ accepted, jobs, marks }) {
+function findUnasked({ accepted, jobs, marks, parents }) {
+  const childrenOf = new Map(parents.map(({ id, children }) => [id, children]));
+  // A child that is found here itself is not found again through its parent.
+  const hasFailedChild = (/** @type {string} */ job) =>
+    childrenOf.get(job)?.some((child) => jobs.get(child)?.state === 'failed') ?? false;
   const starts = new Map();
   for (const { job, phase } of marks) if (phase === 'start') starts.set(job, (starts.get(job) ?? 0) + 1);
   const kinds = new Map(accepted.map(({ id, kind }) => [id, kind]));
   return [...kinds].flatMap(([job, kind]) => {
     const { state, error } = jobs.get(job) ?? {};
     if (state === 'cancelled' && !kind.startsWith('cancel')) return [{ job, what: `${kind}: cancelled` }];
-    if (state !== 'failed' || kind === 'failing') return [];
+    // One that is to be retried fails first: findBrokenRetries looks at it.
+    if (state !== 'failed' || kind === 'failing' || kind === 'retried') return [];
+    if (error?.code === 'child_failed' && hasFailedChild(job)) return [];
     if (error?.code === 'lost_worker' && starts.get(job) > STARTS_BEFORE_LOST) return [];
     return [{ job, what: `${kind}: ${JSON.stringify(error)} after ${starts.get(job) ?? 0} starts` }];
   });
@@ -158,6 +224,20 @@ function findBrokenCancels({ cancels, jobs }) {
   return cancels.flatMap(({ id, state }) => {
     const now = jobs.get(id)?.state;
     return state === 'cancelled' && now !== 'cancelled' ? [{ job: id, what: `ended as ${now}` }] : [];
+  });
+}
+
+/**
+ * A retry that was confirmed and set nothing going, or one that did so more often than it was called: a call whose answer was
+ * lost may have been heard.
+ * @param {History} history
+ */
+function findBrokenRetries({ retries, trails, jobs }) {
+  return retries.flatMap(({ id, done, calls }) => {
+    const ends = trails.get(id)?.filter((happening) => 'end' in happening).length ?? 0;
+    const state = jobs.get(id)?.state;
+    if (ends > 1 + calls) return [{ job: id, what: `${ends} ends after ${calls} calls` }];
+    return done && (ends < 2 || state !== 'completed') ? [{ job: id, what: `${ends} ends, now ${state}` }] : [];
   });
 }
 
@@ -235,6 +315,11 @@ function recoveryOf(marks, { pid, at }) {
   if (last?.phase !== 'start') return undefined;
   const next = marks.find(({ phase, run, at: when }) => phase === 'start' && run !== last.run && when >= at);
   return next && next.at - at;
+}
+
+/** What came after the job was last set going again. @param {Happening[]} trail */
+function sinceSetGoing(trail) {
+  return trail.slice(trail.findLastIndex((happening) => 'after' in happening) + 1);
 }
 
 /** @param {Happening[]} trail */

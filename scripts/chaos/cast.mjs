@@ -9,6 +9,7 @@ import { planRedis } from '../redis/server.mjs';
 import { Problem } from '../say.mjs';
 import { projectFolder } from '../setup/project.mjs';
 import { Actor } from './actor.mjs';
+import { QUEUES } from './queues.mjs';
 import { untilReady } from './ready.mjs';
 
 /** @typedef {import('@spillway/testkit').FaultProxy} Line */
@@ -105,7 +106,7 @@ function sharedEnv(folder) {
     ...Object.fromEntries(own),
     SPILLWAY_FILES: path.join(folder, 'files'),
     SPILLWAY_JOBS: JOBS_FOLDER,
-    WORKER_QUEUES: 'chaos',
+    WORKER_QUEUES: QUEUES.join(','),
     WORKER_CONCURRENCY: CONCURRENCY,
     CHAOS_RECORDS: folder,
   };

@@ -1,4 +1,5 @@
 import { Redis } from 'ioredis';
+import { QUEUES } from './queues.mjs';
 
 /**
  * What happened to one job, in the order of its queue's event stream: who wrote chunks (one entry for as long as it was
@@ -6,25 +7,33 @@ import { Redis } from 'ioredis';
  * @typedef {{ chunk: string } | { end: string, run?: string } | { after: string }} Happening
  */
 
-/** The queue's stream, as packages/queue names it. */
-const STREAM = 'spillway:{chaos}:events';
+/** The stream of each queue, as packages/queue names it. */
+const STREAMS = QUEUES.map((queue) => `spillway:{${queue}}:events`);
 const BATCH = 2000;
 const BLOCK_MS = 500;
 const PAUSE_MS = 100;
 const SET_GOING = ['waiting', 'active', 'delayed'];
 
 /**
- * Reads the event stream from its beginning, straight from Redis and by no means of Spillway's: the accountant must not
+ * From the first event of a job to its last end, 0 where none was told: numbers that count the events of all queues as they
+ * were read, so they put the jobs of one queue in order.
+ * @typedef {{ began: number, ended: number }} Life
+ */
+
+/**
+ * Reads the event streams from their beginning, straight from Redis and by no means of Spillway's: the accountant must not
  * depend on what it judges.
  */
 export class EventTail {
   /** By job. @type {Map<string, Happening[]>} */
   trails = new Map();
+  /** By job. @type {Map<string, Life>} */
+  lives = new Map();
   /** How often history was trimmed before it could be read. */
   gaps = 0;
-  ended = 0;
   #redis;
-  #position = '0-0';
+  #positions = STREAMS.map(() => '0-0');
+  #read = 0;
   #closed = false;
 
   /** @param {string} url */
@@ -55,19 +64,30 @@ export class EventTail {
   }
 
   async #look() {
-    const answer = await this.#redis.xread('COUNT', BATCH, 'BLOCK', BLOCK_MS, 'STREAMS', STREAM, this.#position);
-    const entries = answer?.[0]?.[1] ?? [];
-    if (entries.length === BATCH) await this.#lookForGap();
-    for (const [position, fields] of entries) {
-      this.#position = position;
-      this.#take(fields);
+    const answer = await this.#redis.xread(
+      'COUNT',
+      BATCH,
+      'BLOCK',
+      BLOCK_MS,
+      'STREAMS',
+      ...STREAMS,
+      ...this.#positions,
+    );
+    for (const [stream, entries] of answer ?? []) {
+      const at = STREAMS.indexOf(stream);
+      if (entries.length === BATCH) await this.#lookForGap(at);
+      for (const [position, fields] of entries) {
+        this.#positions[at] = position;
+        this.#take(fields);
+      }
     }
   }
 
-  /** Only a reader that is behind can be overtaken by trimming. */
-  async #lookForGap() {
-    const [oldest] = await this.#redis.xrange(STREAM, '-', '+', 'COUNT', 1);
-    if (this.#position !== '0-0' && oldest && isBefore(this.#position, oldest[0])) this.gaps += 1;
+  /** Only a reader that is behind can be overtaken by trimming. @param {number} at */
+  async #lookForGap(at) {
+    const position = this.#positions[at] ?? '0-0';
+    const [oldest] = await this.#redis.xrange(STREAMS[at] ?? '', '-', '+', 'COUNT', 1);
+    if (position !== '0-0' && oldest && isBefore(position, oldest[0])) this.gaps += 1;
   }
 
   /** @param {string[]} flat */
@@ -77,9 +97,11 @@ export class EventTail {
     if (!id) return;
     const trail = this.trails.get(id) ?? [];
     if (trail.length === 0) this.trails.set(id, trail);
-    const happenings = happeningsOf(fields);
-    for (const happening of happenings) {
-      if ('end' in happening) this.ended += 1;
+    this.#read += 1;
+    const life = this.lives.get(id) ?? { began: this.#read, ended: 0 };
+    if (life.began === this.#read) this.lives.set(id, life);
+    for (const happening of happeningsOf(fields)) {
+      if ('end' in happening) life.ended = this.#read;
       if (tellsMore(trail, happening)) trail.push(happening);
     }
   }

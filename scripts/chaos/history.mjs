@@ -3,7 +3,9 @@ import { createReadStream, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isFinal } from './accountant.mjs';
 import { callUntilAnswered } from './load/call.mjs';
+import { QUEUES } from './queues.mjs';
 
 /** @typedef {import('./accountant.mjs').Ended} Ended */
 
@@ -54,18 +56,49 @@ export async function readMarks(folder) {
 export async function readJobs(url, ids) {
   /** @type {Map<string, Ended>} */
   const jobs = new Map();
-  for (let cursor = ''; ; ) {
-    const { status, body } = await callUntilAnswered(`${url}/v1/jobs?queue=chaos&limit=${PAGE}${cursor}`, {});
-    if (status !== 200) throw new Error(`expected the list of jobs in the end, got ${status}: ${JSON.stringify(body)}`);
-    for (const { id, state, error } of body.jobs) jobs.set(id, { state, error });
-    if (!body.next) break;
-    cursor = `&cursor=${encodeURIComponent(body.next)}`;
+  for (const queue of QUEUES) {
+    for await (const { id, state, error } of listJobs(url, `queue=${queue}`)) jobs.set(id, { state, error });
   }
   const missing = ids.filter((id) => !jobs.has(id));
   for (let from = 0; from < missing.length; from += AT_ONCE) {
     await Promise.all(missing.slice(from, from + AT_ONCE).map((id) => readJob(url, id, jobs)));
   }
   return jobs;
+}
+
+/**
+ * The jobs of schedules, once all that were due have come and ended, or `withinMs` is over.
+ * @param {string} url
+ * @param {import('./setup.mjs').Scheduled[]} scheduled
+ * @param {number} withinMs
+ * @param {AbortSignal} stop
+ * @returns {Promise<import('./accountant.mjs').TickedSchedule[]>}
+ */
+export async function readTicks(url, scheduled, withinMs, stop) {
+  const deadline = Date.now() + withinMs;
+  for (;;) {
+    const ticked = [];
+    for (const schedule of scheduled) {
+      const jobs = [];
+      for await (const { id, createdAt, state } of listJobs(url, `schedule=${schedule.name}`))
+        jobs.push({ id, tick: Date.parse(createdAt), state });
+      ticked.push({ ...schedule, jobs });
+    }
+    const isOver = ticked.every(({ limit, jobs }) => jobs.filter(({ state }) => isFinal(state)).length >= limit);
+    if (isOver || Date.now() > deadline) return ticked;
+    await sleep(LOOK_MS, undefined, { signal: stop });
+  }
+}
+
+/** @param {string} url @param {string} filter @returns {AsyncGenerator<any>} */
+async function* listJobs(url, filter) {
+  for (let cursor = ''; ; ) {
+    const { status, body } = await callUntilAnswered(`${url}/v1/jobs?${filter}&limit=${PAGE}${cursor}`, {});
+    if (status !== 200) throw new Error(`expected the list of jobs in the end, got ${status}: ${JSON.stringify(body)}`);
+    yield* body.jobs;
+    if (!body.next) return;
+    cursor = `&cursor=${encodeURIComponent(body.next)}`;
+  }
 }
 
 /**

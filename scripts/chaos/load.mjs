@@ -7,12 +7,14 @@ import { untilReady } from './ready.mjs';
 
 /** @typedef {import('node:child_process').ChildProcess} ChildProcess */
 /** @typedef {import('./load/watchers.mjs').Seen} Seen */
-/** @typedef {{ sent: number, passedOver: number, retried: number }} Stats */
+/** @typedef {{ sent: number, passedOver: number, retried: Record<string, number> }} Stats `retried`: requests that were sent again, by what became of them before */
 
 const SUBMITTERS = 2;
 const READY_TIMEOUT_MS = 30_000;
 /** Jobs that are watched in a second, about. */
 const WATCHED_PER_SECOND = 20;
+/** What faults hold up is sent a little later, or not at all: so much more is offered than must be accepted. */
+const OFFERED = 1.02;
 /** The pages' own patience ends before ours. */
 const FINISH_GRACE_MS = 10_000;
 
@@ -50,7 +52,7 @@ export async function startLoad({ folder, url, options, running }) {
     });
     all.push(messageOf(submitter, 'done', name));
     const watchEvery = Math.max(1, Math.ceil(rate / WATCHED_PER_SECOND));
-    submitter.send({ name, url, rate: rate / SUBMITTERS, seconds, seed, withKeys, file, watchEvery });
+    submitter.send({ name, url, rate: (rate * OFFERED) / SUBMITTERS, seconds, seed, withKeys, file, watchEvery });
     files.push(file);
   }
   return {
@@ -95,6 +97,12 @@ async function messageOf(child, kind, name, withinMs) {
 
 /** @param {Stats[]} all @returns {Stats} */
 function sumOf(all) {
-  const sum = (/** @type {keyof Stats} */ key) => all.reduce((total, stats) => total + stats[key], 0);
-  return { sent: sum('sent'), passedOver: sum('passedOver'), retried: sum('retried') };
+  /** @type {Stats} */
+  const sum = { sent: 0, passedOver: 0, retried: {} };
+  for (const { sent, passedOver, retried } of all) {
+    sum.sent += sent;
+    sum.passedOver += passedOver;
+    for (const [cause, count] of Object.entries(retried)) sum.retried[cause] = (sum.retried[cause] ?? 0) + count;
+  }
+  return sum;
 }

@@ -6,10 +6,11 @@ import { judge } from './accountant.mjs';
 import { openCast } from './cast.mjs';
 import { EventTail } from './event-tail.mjs';
 import { makeFaults } from './faults.mjs';
-import { readBatches, readJobs, readLines, readMarks, untilDrained } from './history.mjs';
-import { callUntilAnswered } from './load/call.mjs';
+import { readBatches, readJobs, readLines, readMarks, readTicks, untilDrained } from './history.mjs';
 import { startLoad } from './load.mjs';
 import { planFaults } from './plan.mjs';
+import { GROUP_CAP } from './queues.mjs';
+import { capGroups, putSchedules, untilTypesKnown } from './setup.mjs';
 import { printReport } from './table.mjs';
 
 /** @typedef {import('./options.mjs').ChaosOptions} ChaosOptions */
@@ -18,6 +19,7 @@ import { printReport } from './table.mjs';
 /** The last jobs are delayed by up to 8 s, and a lease and a silent connection take 15 s each to be noticed. */
 const DRAIN_MS = 90_000;
 const WATCHERS_MS = 30_000;
+const TICKS_MS = 30_000;
 
 /**
  * One run: load and faults, then the account.
@@ -45,9 +47,11 @@ async function perform(options, { folder, running, stop }) {
   const cast = await openCast({ folder, workers: options.workers, running, stop });
   const tail = new EventTail(cast.redisUrl);
   running.add({ stop: async () => tail.close(), kill: () => {} });
-  await untilTypeKnown(cast.url, stop);
+  await untilTypesKnown(cast.url, stop);
+  await capGroups(cast.url);
 
   const plan = planFaults({ ...options, targets: cast.targets() });
+  const scheduled = await putSchedules(cast.url, options.seconds);
   const load = await startLoad({ folder, url: cast.url, options, running });
   const ended = new Promise((_, reject) => stop.addEventListener('abort', () => reject(stop.reason)));
   const [faults, stats] = await Promise.race([
@@ -56,29 +60,34 @@ async function perform(options, { folder, running, stop }) {
   ]);
 
   const answers = await readLines(load.files);
-  const accepted = answers.filter(({ say: said }) => said === 'accepted');
+  const said = (/** @type {string} */ what) => answers.filter((answer) => answer.say === what);
+  const accepted = said('accepted');
   const ids = [...new Set(accepted.map(({ id }) => id))];
   say(`${ids.length} jobs accepted: waiting for their ends …`);
   const undrained = await untilDrained(ids, tail, DRAIN_MS, stop);
   const watched = await load.watched(undrained > 0 ? 0 : WATCHERS_MS);
+  const schedules = await readTicks(cast.url, scheduled, undrained > 0 ? 0 : TICKS_MS, stop);
   const jobs = await readJobs(cast.url, ids);
   const verdict = judge({
     accepted,
-    cancels: answers.filter(({ say: said }) => said === 'cancel'),
+    cancels: said('cancel'),
+    retries: said('retry'),
+    parents: said('parent'),
+    schedules,
+    groupCap: GROUP_CAP,
     marks: await readMarks(folder),
     trails: tail.trails,
+    lives: tail.lives,
     jobs,
     watched,
-    batches: await readBatches(
-      cast.url,
-      answers.filter(({ say: said }) => said === 'batch'),
-    ),
+    batches: await readBatches(cast.url, said('batch')),
     kills: faults.filter(({ kind }) => kind === 'worker-kill'),
   });
   return toReport(options, {
     verdict,
     stats,
-    refusals: answers.filter(({ say: said }) => said === 'refused'),
+    acceptedPerSecond: rateOf(accepted, options.seconds),
+    refusals: said('refused'),
     faults: faults.map(({ kind, target, atMs, forMs }) => ({ kind, target, atMs, forMs })),
     deaths: cast.deaths,
     gaps: tail.gaps,
@@ -89,6 +98,7 @@ async function perform(options, { folder, running, stop }) {
  * @typedef {object} Account
  * @property {ReturnType<typeof judge>} verdict
  * @property {import('./load.mjs').Stats} stats
+ * @property {number} acceptedPerSecond jobs, from the first answer on for as long as they were submitted
  * @property {{ key: string, status: number, code: string }[]} refusals submits that a client gave up
  * @property {import('./plan.mjs').Fault[]} faults
  * @property {string[]} deaths of processes that nobody killed
@@ -106,11 +116,9 @@ function toReport({ seconds, rate, seed }, account) {
 
 /** @typedef {ReturnType<typeof toReport>} Report */
 
-/** Api learns the type from a worker that has it. @param {string} url @param {AbortSignal} stop */
-async function untilTypeKnown(url, stop) {
-  for (;;) {
-    stop.throwIfAborted();
-    const { status } = await callUntilAnswered(`${url}/v1/types/chaos.work`, {});
-    if (status === 200) return;
-  }
+/** @param {{ id: string, at: number }[]} accepted @param {number} seconds */
+function rateOf(accepted, seconds) {
+  const from = accepted.reduce((earliest, { at }) => Math.min(earliest, at), Number.POSITIVE_INFINITY);
+  const inTime = accepted.filter(({ at }) => at < from + seconds * 1000);
+  return new Set(inTime.map(({ id }) => id)).size / seconds;
 }

@@ -30,12 +30,15 @@ export function toJson(report) {
 
 /** @param {Report} report */
 function toTable(report) {
-  const { verdict, stats, refusals, faults, deaths, gaps } = report;
+  const { verdict, stats, acceptedPerSecond, refusals, faults, deaths, gaps } = report;
   const { counts, broken, recovery } = verdict;
   const seconds = (/** @type {number | undefined} */ ms) => (ms === undefined ? '-' : `${(ms / 1000).toFixed(1)} s`);
   /** @type {[string, string | number, string?][]} */
   const rows = [
     ['accepted', counts.accepted],
+    ['  per second', acceptedPerSecond.toFixed(1)],
+    ...counted(counts.kinds),
+    ['ticks of schedules', counts.ticks],
     ['completed', counts.completed],
     ['failed', counts.failed],
     ['cancelled', counts.cancelled],
@@ -50,19 +53,24 @@ function toTable(report) {
     ['  jobs that lost a killed worker', recovery.jobs],
     ['zombies that went on', counts.zombies],
     ['effects made more than once', counts.repeatedEffects],
-    ['requests sent again', stats.retried],
+    ['requests sent again', Object.values(stats.retried).reduce((sum, count) => sum + count, 0)],
+    ...counted(stats.retried),
     ['submits given up', refusals.length],
+    ...counted(countBy(refusals, ({ status, code }) => `${status} ${code}`)),
     ['turns passed over', stats.passedOver],
     ['faults', faults.length],
-    ...Object.entries(countBy(faults, ({ kind }) => kind)).map(
-      ([kind, count]) => /** @type {[string, number]} */ ([`  ${kind}`, count]),
-    ),
+    ...counted(countBy(faults, ({ kind }) => kind)),
   ];
   const width = Math.max(...rows.map(([title]) => title.length));
   const lines = rows.map(([title, value, verdictOf = '']) =>
     `${title.padEnd(width)}  ${String(value).padStart(8)}  ${verdictOf}`.trimEnd(),
   );
   return [...lines, '', ...evidence(report), conclusion(report)].join('\n');
+}
+
+/** Rows that stand below another one. @param {Record<string, number>} counts @returns {[string, number][]} */
+function counted(counts) {
+  return Object.entries(counts).map(([name, count]) => [`  ${name}`, count]);
 }
 
 /** @param {string} title @param {number} count @returns {[string, number, string]} */

@@ -16,9 +16,10 @@ const OPTIONS: Record<ConnectionRole, Omit<RedisOptions, 'replyMapping'>> = {
   // A worker has nothing better to do than to wait. The engine demands `null` for its blocking reads; socketTimeout ends
   // a half-open connection, and must exceed the engine's longest blocking read of 10 s.
   worker: { maxRetriesPerRequest: null, socketTimeout: 15_000 },
-  // The feed blocks for at most a third of this a read, so silence means a dead connection. A read that was lost with its
+  // The feed blocks for at most a third of this a read, so silence means a dead connection: 2 s, which costs an idle process
+  // one small read and one look in that time, and lets a page whose feed died without a word see the end 6 s later. A read that was lost with its
   // connection must not be sent again on the next one: it would block there before the feed can look what it missed.
-  feed: { maxRetriesPerRequest: null, socketTimeout: 15_000, autoResendUnfulfilledCommands: false },
+  feed: { maxRetriesPerRequest: null, socketTimeout: 6000, autoResendUnfulfilledCommands: false },
 };
 
 /**

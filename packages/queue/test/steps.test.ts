@@ -78,6 +78,22 @@ test.each([
   expect(await told.opened).toEqual({ name: 'LeaseLostError', aborted: true, stored: 1 });
 });
 
+test('a worker that lost the job before its first step does not take it for one that has just begun', async () => {
+  const told = gate<{ name: string; aborted: boolean }>();
+  await using queue = await openSteps(async ({ id, steps, signal }) => {
+    // As after an end elsewhere: another worker took the job, completed it, and its steps are gone.
+    await queue.redis.del(queue.keys.lock(id));
+    const { name } = await steps.recall('first').then(
+      () => ({ name: 'none' }),
+      (error: Error) => error,
+    );
+    told.open({ name, aborted: signal.aborted });
+    return COMPLETED;
+  });
+  await queue.submit();
+  expect(await told.opened).toEqual({ name: 'LeaseLostError', aborted: true });
+});
+
 test('steps are bounded in number and size, and a job at its bound may still recall and repeat what it has', async () => {
   const refused = gate<string[]>();
   await using queue = await openSteps(async ({ steps }) => {

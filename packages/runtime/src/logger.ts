@@ -1,5 +1,13 @@
 import { types } from 'node:util';
-import { type Logger, pino, type SerializedError, stdSerializers } from 'pino';
+import {
+  type DestinationStream,
+  type Logger,
+  type LoggerOptions,
+  pino,
+  type SerializedError,
+  stdSerializers,
+} from 'pino';
+import { prettyFactory } from 'pino-pretty';
 import type { Config } from './settings.ts';
 
 export type { Logger } from 'pino';
@@ -12,7 +20,7 @@ const SECRETS = ['authorization', 'key', 'token', 'ticket', 'secret', 'password'
 
 /** Builds the one logger of a process. `service` and `pid` are on every line. */
 export function createLogger(service: string, config: Pick<Config, 'logLevel' | 'logFormat'>): Logger {
-  return pino({
+  const options: LoggerOptions = {
     level: config.logLevel,
     base: { service, pid: process.pid },
     redact: { paths: SECRETS, censor: '[redacted]' },
@@ -23,13 +31,26 @@ export function createLogger(service: string, config: Pick<Config, 'logLevel' | 
     // An error under any other name would be written with all its fields.
     formatters: { log: withErrorsSerialized },
     hooks: { streamWrite: (line) => replaceSecrets(line.replace(REPEATED_ARGUMENTS_IN_JSON, '')) },
-    ...(config.logFormat === 'pretty' && {
-      transport: {
-        target: 'pino-pretty',
-        options: { colorize: process.stdout.isTTY, ignore: 'pid,service,hostname', translateTime: 'HH:MM:ss.l' },
-      },
-    }),
+  };
+  return pino(options, config.logFormat === 'pretty' ? prettyTo(openStdout()) : openStdout());
+}
+
+/**
+ * Each line is written before the call returns. What is written later is flushed at the exit, and where nobody reads any
+ * more (a parent that crashed) sonic-boom tries that again for ever: the process cannot be ended but by SIGKILL.
+ */
+function openStdout(): DestinationStream {
+  return pino.destination({ dest: 1, sync: true });
+}
+
+/** Not pino's own transport, which is a thread: where nobody reads any more, an exit waits ten seconds for it. */
+function prettyTo(stdout: DestinationStream): DestinationStream {
+  const prettify = prettyFactory({
+    colorize: process.stdout.isTTY,
+    ignore: 'pid,service,hostname',
+    translateTime: 'HH:MM:ss.l',
   });
+  return { write: (line) => stdout.write(prettify(line) ?? '') };
 }
 
 /** What may stand anywhere in a text, as messages of libraries repeat addresses, headers and commands. */

@@ -15,6 +15,8 @@ export interface ServiceProcess extends AsyncDisposable {
   /** Everything it has written so far, both streams. */
   output(): string;
   hasEnded(): boolean;
+  /** Closes both of its streams, as a parent that died does: what it writes from then on nobody can read. */
+  closeOutput(): void;
   /** Sends the signal and resolves with how it ended. Resolves at once when it has ended already. */
   stop(signal?: NodeJS.Signals): Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
 }
@@ -39,6 +41,10 @@ export async function startService(name: ServiceName, env: Record<string, string
     pid: child.pid ?? 0,
     url,
     output: () => written.join(''),
+    closeOutput: () => {
+      child.stdout?.destroy();
+      child.stderr?.destroy();
+    },
     hasEnded: () => child.exitCode !== null || child.signalCode !== null,
     stop: (signal) => stop(child, signal),
     [Symbol.asyncDispose]: async () => {

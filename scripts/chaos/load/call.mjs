@@ -11,8 +11,9 @@ const PAUSE_MAX_MS = 2000;
 /** Not `fetch`: at 500 requests a second it would take the core that is to be measured. */
 const agent = new Agent({ keepAlive: true });
 
-/** @typedef {{ method?: string, headers?: Record<string, string>, body?: string }} Call */
-/** @typedef {{ status: number, body: any, retried: number }} Answer `status` 0 where nobody answered to the end; `body` says why */
+/** @typedef {{ method?: string, headers?: Record<string, string>, body?: string }} Sent */
+/** A body may differ from turn to turn, the first of which is 0. @typedef {Omit<Sent, 'body'> & { body?: string | ((turn: number) => string) }} Call */
+/** @typedef {{ status: number, body: any, retried: string[] }} Answer `status` 0 where nobody answered to the end; `body` says why. `retried`: why it was sent again, once for each time */
 
 /**
  * Sends a request until it is answered for good: again after a lost connection, no answer in time, a 5xx or a 429.
@@ -22,18 +23,26 @@ const agent = new Agent({ keepAlive: true });
  */
 export async function callUntilAnswered(url, request) {
   const deadline = Date.now() + GIVE_UP_MS;
-  for (let retried = 0; ; retried++) {
-    const answer = await call(url, request).catch((error) => ({ status: 0, body: { code: error.message } }));
+  /** @type {string[]} */
+  const retried = [];
+  for (;;) {
+    const body = typeof request.body === 'function' ? request.body(retried.length) : request.body;
+    const sent = { ...request, ...(body !== undefined && { body }) };
+    const answer = await call(url, /** @type {Sent} */ (sent)).catch((error) => ({
+      status: 0,
+      body: { code: error.message },
+    }));
     const again = answer.status === 0 || answer.status === 429 || answer.status >= 500;
     if (!again || Date.now() > deadline) return { ...answer, retried };
-    const pauseMs = Math.min(PAUSE_MAX_MS, PAUSE_MIN_MS * 2 ** retried);
+    const pauseMs = Math.min(PAUSE_MAX_MS, PAUSE_MIN_MS * 2 ** retried.length);
+    retried.push(`${answer.status} ${answer.body?.code}`);
     await sleep(pauseMs * (0.5 + Math.random()));
   }
 }
 
 /**
  * @param {string} url
- * @param {Call} request
+ * @param {Sent} request
  * @returns {Promise<{ status: number, body: any }>} rejects where no whole answer comes in time
  */
 async function call(url, { method = 'GET', headers = {}, body = '' }) {

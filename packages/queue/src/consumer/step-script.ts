@@ -16,3 +16,17 @@ redis.call('HSET', KEYS[3], ARGV[3], ARGV[4])
 redis.call('EXPIRE', KEYS[3], ARGV[6])
 return 1
 `);
+
+/**
+ * What the finished steps gave, for the attempt that holds the job's lease. A job that has completed elsewhere remembers
+ * nothing any more: a worker that lost it without knowing would take that for a job at its beginning, and do the work of
+ * its first step again.
+ *
+ * KEYS  1 job  2 lock  3 steps
+ * ARGV  1 token  2 attempt
+ * Returns names and values in turn, or nothing where the lease is lost.
+ */
+export const readSteps = defineScript(`
+if redis.call('GET', KEYS[2]) ~= ARGV[1] or redis.call('HGET', KEYS[1], 'ats') ~= ARGV[2] then return false end
+return redis.call('HGETALL', KEYS[3])
+`);

@@ -2,7 +2,7 @@ import type { Redis } from 'ioredis';
 import type { QueueKeys } from '../engine/keys.ts';
 import { OUTPUT_TTL_S, STEP_BYTES_MAX, STEP_NAME_MAX, STEPS_MAX } from '../engine/limits.ts';
 import type { ReportedLease } from './reports.ts';
-import { writeStep } from './step-script.ts';
+import { readSteps, writeStep } from './step-script.ts';
 
 /**
  * What the finished steps of a job gave, across its attempts and workers. Two plain calls with text in and out, so that a
@@ -11,7 +11,8 @@ import { writeStep } from './step-script.ts';
 export interface JobSteps {
   /**
    * The value of a finished step as it was remembered, or undefined where there is none. All steps of the job are read at
-   * the first call. @throws RangeError where the name is new and the job has 100 steps.
+   * the first call. @throws RangeError where the name is new and the job has 100 steps; LeaseLostError where the attempt did
+   * not hold the job any more at the first call: its signal is aborted then.
    */
   recall(name: string): Promise<string | undefined>;
   /**
@@ -51,8 +52,17 @@ export function createSteps(setup: {
   function openSteps(lease: ReportedLease, job: object): JobSteps {
     const key = keys.steps(lease.id);
     let reading: Promise<Map<string, string>> | undefined;
+    const lost = (what: string) => {
+      onLost(lease);
+      return new LeaseLostError(what);
+    };
+    const read = async () => {
+      const flat = await readSteps(redis, [keys.job(lease.id), keys.lock(lease.id), key], [lease.token, lease.attempt]);
+      if (!Array.isArray(flat)) throw lost('steps');
+      return pairsOf(flat as string[]);
+    };
     const known = () => {
-      reading ??= readSteps(redis, key).catch((error: unknown) => {
+      reading ??= read().catch((error: unknown) => {
         reading = undefined;
         throw error;
       });
@@ -73,10 +83,7 @@ export function createSteps(setup: {
           [lease.token, lease.attempt, name, json, STEPS_MAX, OUTPUT_TTL_S],
         );
         if (written === -1) throw tooMany(name);
-        if (written === 0) {
-          onLost(lease);
-          throw new LeaseLostError(`step ${JSON.stringify(name)}`);
-        }
+        if (written === 0) throw lost(`step ${JSON.stringify(name)}`);
         stored.set(job, key);
         (await known()).set(name, json);
       },
@@ -93,8 +100,10 @@ export function createSteps(setup: {
   };
 }
 
-async function readSteps(redis: Redis, key: string): Promise<Map<string, string>> {
-  return new Map(Object.entries(await redis.hgetall(key)));
+function pairsOf(flat: readonly string[]): Map<string, string> {
+  const pairs = new Map<string, string>();
+  for (let at = 0; at < flat.length; at += 2) pairs.set(flat[at] as string, flat[at + 1] as string);
+  return pairs;
 }
 
 function assertFits(name: string, json: string): void {
