@@ -49,7 +49,7 @@ test('a worker, an api and Redis are killed while jobs come in, every promise is
 }, 180_000);
 
 test('without idempotency keys the same run finds duplicates, says which, and fails', async () => {
-  const args = ['--seconds', '5', '--rate', '60', '--seed', '7', '--faults', '', '--without-keys', '--json'];
+  const args = ['--seconds', '5', '--rate', '200', '--seed', '7', '--faults', '', '--without-keys', '--json'];
   const { code, stdout } = await startChaos(temporaryFolder(), ...args).ended;
   const report = JSON.parse(stdout);
   expect(report.kept).toBe(false);

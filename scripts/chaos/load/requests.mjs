@@ -40,7 +40,7 @@ const TOGETHER = 5;
 const DEDUPED = 3;
 const FLOW = 5;
 const CANCELLED_FLOW = 3;
-const REPEAT_SHARE = 0.02;
+const REPEAT_SHARE = 0.05;
 /** One has most of the jobs, as a customer whose flood must not be felt by others. */
 const GROUPS = ['flood', 'flood', 'flood', 'calm', 'quiet'];
 
