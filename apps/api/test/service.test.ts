@@ -118,15 +118,18 @@ test('metrics count jobs by queue and state, and requests by route', async () =>
 });
 
 test('each declared reply can be written: the first one of its kind is not where that shows', async () => {
-  const { body } = await get<{ paths: Record<string, Record<string, { responses: object }>> }>('/openapi.json');
+  const { body } = await get<{ paths: Record<string, Record<string, { responses: object }>>; components: object }>(
+    '/openapi.json',
+  );
+  const { paths, components } = body;
   const compile = SerializerSelector()();
   let compiled = 0;
-  for (const [url, methods] of Object.entries(body.paths))
+  for (const [url, methods] of Object.entries(paths))
     for (const [method, { responses }] of Object.entries(methods))
       for (const [httpStatus, reply] of Object.entries(responses) as [string, { content?: object }][])
         for (const { schema } of Object.values(reply.content ?? {}) as { schema?: object }[]) {
           if (!schema) continue;
-          expect(compile({ url, method, httpStatus, schema })).toBeInstanceOf(Function);
+          expect(compile({ url, method, httpStatus, schema: { ...schema, components } })).toBeInstanceOf(Function);
           compiled += 1;
         }
   expect(compiled).toBeGreaterThan(100);

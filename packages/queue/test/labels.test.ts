@@ -84,10 +84,10 @@ test('a set shows its newest jobs over all queues, without input, result, log an
   });
   const done = await submit({ large: 1 }, { tags: ['t'] });
   await until('its end', async () => (await reader.job(done.id)).state === 'completed');
-  const ids = [done.id];
+  let newest = done;
   for (const queue of ['work', 'other', 'work', 'other']) {
-    await until('a later millisecond', () => Date.now() > Number(new Date(done.createdAt)) + ids.length);
-    ids.unshift((await submit({}, { tags: ['t'], delayMs: 60_000 }, { ...TYPE, queue })).id);
+    await until('a later millisecond', () => Date.now() > Date.parse(newest.createdAt));
+    newest = await submit({}, { tags: ['t'], delayMs: 60_000 }, { ...TYPE, queue });
   }
   const { jobs, total } = await reader.labelled({ tag: 't' }, ['work', 'other'], 4);
   expect(total).toBe(5);

@@ -107,6 +107,7 @@ describe('a secret', () => {
       'SPILLWAY_KEYS',
       'SPILLWAY_TOKEN_SECRET',
       'SPILLWAY_DELIVER_SECRET',
+      'SPILLWAY_KEY',
     ]);
   });
 
