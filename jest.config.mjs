@@ -1,3 +1,5 @@
+import { availableParallelism } from 'node:os';
+
 /** Tests run from source: workspace packages resolve through the `spillway-source` export condition, no build needed to import them. */
 export default {
   testMatch: ['<rootDir>/{packages,apps}/*/test/**/*.test.{ts,tsx}', '<rootDir>/scripts/**/*.test.ts'],
@@ -17,6 +19,6 @@ export default {
   testEnvironmentOptions: { customExportConditions: ['spillway-source', 'node', 'node-addons'] },
   modulePathIgnorePatterns: ['/dist/', '<rootDir>/.spillway/'],
   testTimeout: 30_000,
-  // Most tests wait for processes that they have started, so a core is not kept free for jest itself.
-  maxWorkers: '100%',
+  // Most tests wait for processes that they have started: with as many workers as cores, a third of the cores' time was left.
+  maxWorkers: Math.ceil(availableParallelism() * 1.5),
 };
