@@ -194,7 +194,7 @@ test.each<[string, unknown, number, Partial<Problem>]>([
     400,
     {
       code: 'invalid_request',
-      errors: [{ pointer: '/cron', message: 'expected times that come, got "0 0 31 4,6 *", which never do' }],
+      errors: [{ pointer: '/cron', message: '/cron: expected times that come, got "0 0 31 4,6 *", which never do' }],
     },
   ],
   ['half a second', { type: 'demo.noop', everyMs: 500 }, 400, { code: 'invalid_request' }],
