@@ -1,5 +1,5 @@
 import type { Client, ConnectionState } from '@spillway/client';
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import type { Board, BoardView } from './board.ts';
 
 export function useBoard(board: Board): BoardView {
@@ -34,4 +34,15 @@ export function useNow(running: boolean): number {
     return () => clearInterval(timer);
   }, [running]);
   return now;
+}
+
+/** Where the columns stand one above the other, what is opened would else appear out of sight. */
+export function useScrolledIntoView(ready: boolean) {
+  const panel = useRef<HTMLElement>(null);
+  useEffect(() => {
+    if (!ready) return;
+    const { top = 0 } = panel.current?.getBoundingClientRect() ?? {};
+    if (top > innerHeight * 0.6 || top < 0) panel.current?.scrollIntoView({ block: 'start' });
+  }, [ready]);
+  return panel;
 }

@@ -2,7 +2,7 @@ import type { Batch, Client } from '@spillway/client';
 import { useState } from 'preact/hooks';
 import { Action, Actions, useAct } from '../action.tsx';
 import { formatDuration, formatPercent } from '../format.ts';
-import { useNow, useTitle } from '../hooks.ts';
+import { useNow, useScrolledIntoView, useTitle } from '../hooks.ts';
 import { JobRow } from '../jobs/job-row.tsx';
 import { type Go, Link } from '../link.tsx';
 import { BatchBar } from './batch-bar.tsx';
@@ -19,8 +19,9 @@ interface BatchPanelProps {
 /** One batch, looked at closely and live. */
 export function BatchPanel({ client, id, onGo, onDenied }: BatchPanelProps) {
   const opened = useBatch(client, id, onDenied);
+  const panel = useScrolledIntoView(opened.kind !== 'loading');
   return (
-    <section class="panel opened" aria-label="Opened batch">
+    <section class="panel opened" ref={panel} aria-label="Opened batch" tabIndex={-1}>
       {opened.kind === 'loading' && <p class="quiet">Looking for {id}…</p>}
       {opened.kind === 'missing' && <Missing id={id} why={opened.why} />}
       {opened.kind === 'shown' && (

@@ -1,9 +1,8 @@
 import { type Client, fractionOf, type Job, type WatchedJob } from '@spillway/client';
 import type { ComponentChildren } from 'preact';
-import { useEffect, useRef } from 'preact/hooks';
 import type { Board, OpenedJob } from '../board.ts';
 import { formatPercent } from '../format.ts';
-import { useNow, useTitle } from '../hooks.ts';
+import { useNow, useScrolledIntoView, useTitle } from '../hooks.ts';
 import { type Go, Link } from '../link.tsx';
 import { JobActions } from './job-actions.tsx';
 import { LogView } from './log-view.tsx';
@@ -41,17 +40,6 @@ export function OpenedPanel({ client, authorized, board, opened, onGo, onReuse }
       )}
     </section>
   );
-}
-
-/** Where the columns stand one above the other, a job that is opened would else appear out of sight. */
-function useScrolledIntoView(ready: boolean) {
-  const panel = useRef<HTMLElement>(null);
-  useEffect(() => {
-    if (!ready) return;
-    const { top = 0 } = panel.current?.getBoundingClientRect() ?? {};
-    if (top > innerHeight * 0.6 || top < 0) panel.current?.scrollIntoView({ block: 'start' });
-  }, [ready]);
-  return panel;
 }
 
 function Missing({ id, why, onClose }: { id: string; why: string; onClose: () => void }) {
