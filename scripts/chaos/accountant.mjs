@@ -60,7 +60,10 @@ export function isFinal(state) {
   return state !== undefined && FINAL.includes(state);
 }
 
-/** Starts of which a job may lose the worker before it counts as the job's own fault. */
+/**
+ * Starts of which a job may lose the worker before the next loss counts as its own fault. One of the losses may be no start
+ * at all: a worker that is cut off before it hears that it has the job.
+ */
 const STARTS_BEFORE_LOST = 3;
 
 /** Every promise, and what breaks it. @type {{ key: string, title: string, find: (history: History) => Finding[] }[]} */
@@ -214,7 +217,7 @@ function findUnasked({ accepted, jobs, marks, parents }) {
     // One that is to be retried fails first: findBrokenRetries looks at it.
     if (state !== 'failed' || kind === 'failing' || kind === 'retried') return [];
     if (error?.code === 'child_failed' && hasFailedChild(job)) return [];
-    if (error?.code === 'lost_worker' && starts.get(job) > STARTS_BEFORE_LOST) return [];
+    if (error?.code === 'lost_worker' && starts.get(job) >= STARTS_BEFORE_LOST) return [];
     return [{ job, what: `${kind}: ${JSON.stringify(error)} after ${starts.get(job) ?? 0} starts` }];
   });
 }

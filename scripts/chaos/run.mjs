@@ -11,7 +11,7 @@ import { startLoad } from './load.mjs';
 import { planFaults } from './plan.mjs';
 import { GROUP_CAP } from './queues.mjs';
 import { capGroups, putSchedules, untilTypesKnown } from './setup.mjs';
-import { printReport } from './table.mjs';
+import { internalErrors, printReport } from './table.mjs';
 
 /** @typedef {import('./options.mjs').ChaosOptions} ChaosOptions */
 /** @typedef {import('../start/running.mjs').Running} Running */
@@ -109,8 +109,9 @@ async function perform(options, { folder, running, stop }) {
 function toReport({ seconds, rate, seed }, account) {
   const { verdict, deaths, gaps } = account;
   const broken = Object.values(verdict.broken).some((findings) => findings.length > 0);
+  const isQuiet = deaths.length === 0 && gaps === 0 && internalErrors(account) === 0;
   // A run in which nothing was accepted, or of which a part was not seen, has shown nothing.
-  const kept = !broken && deaths.length === 0 && gaps === 0 && verdict.counts.accepted > 0;
+  const kept = !broken && isQuiet && verdict.counts.accepted > 0;
   return { seconds, rate, seed, kept, ...account };
 }
 

@@ -45,6 +45,7 @@ function toTable(report) {
     ...PROMISES.map(({ key, title }) => judged(title, broken[key]?.length ?? 0)),
     judged('processes that ended by themselves', deaths.length),
     judged('stretches of history that nobody read', gaps),
+    judged('answers of 500', internalErrors(report)),
     ['watched to the end', counts.watched],
     [
       'recovery p50 / p99 / max',
@@ -85,6 +86,13 @@ function evidence({ verdict, deaths }) {
   );
   const all = [...named, ...deaths];
   return all.length > 0 ? [...all, ''] : [];
+}
+
+/** How often api had no better word than that for what went wrong. @param {Pick<Report, 'stats' | 'refusals'>} report */
+export function internalErrors({ stats, refusals }) {
+  const answers = Object.entries(stats.retried).filter(([why]) => why.startsWith('500'));
+  const last = refusals.filter(({ status }) => status === 500);
+  return answers.reduce((sum, [, count]) => sum + count, last.length);
 }
 
 /** @param {Report} report */

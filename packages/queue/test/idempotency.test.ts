@@ -219,3 +219,11 @@ test('what a key leaves behind lies in two slots: its own, and that of the queue
   const names = (await expiries()).map(({ key }) => key.replace(prefix, '').replace(/[\w-]{43}/, 'DIGEST'));
   expect(names.sort()).toEqual([`${base.replace(prefix, '')}submitted:DIGEST`, ':{claim:DIGEST}'].sort());
 });
+
+test('what became of a batch is remembered, or it is said that Redis cannot be asked', async () => {
+  await using sandbox = await openSandbox();
+  const { producer, redis } = await open(sandbox);
+  const claim = await producer.claimBatch({ key: 'k1', tenant: undefined }, []);
+  redis.disconnect();
+  await expect(claim.settle([])).rejects.toMatchObject({ code: 'unavailable' });
+});

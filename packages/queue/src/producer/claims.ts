@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { type BatchEntry, type JobOptions, type JobType, queueOf, SpillwayError } from '@spillway/contracts';
 import type { Redis } from 'ioredis';
 import { claimKeys, queueKeys } from '../engine/keys.ts';
+import { withRedis } from '../engine/unavailable.ts';
 import { meaningOf } from './canonical.ts';
 import { type createIds, placedId, tickId } from './ids.ts';
 
@@ -28,7 +29,7 @@ export interface BatchClaim {
   entries: BatchEntry[] | undefined;
   /** The claim to the job at this place of the batch: the same one whenever the batch is repeated. */
   place(index: number, queue: string): Claim;
-  /** Remembers what became of each job; returns what was remembered first. */
+  /** Remembers what became of each job; returns what was remembered first. @throws SpillwayError `unavailable` */
   settle(entries: BatchEntry[]): Promise<BatchEntry[]>;
 }
 
@@ -95,7 +96,7 @@ export function createClaims(setup: {
 
   return {
     async noteRefusal({ digest, keptS: seconds }) {
-      await redis.set(claimKeys(prefix, digest).refused, 1, 'EX', seconds);
+      await withRedis(redis, () => redis.set(claimKeys(prefix, digest).refused, 1, 'EX', seconds));
     },
     async job(use, { type, input, options, delayMs }, now) {
       const means = meaningOf(['job', type.type, input, options]);
@@ -114,11 +115,12 @@ export function createClaims(setup: {
         replayed,
         entries: known === null ? undefined : (JSON.parse(known) as BatchEntry[]),
         place: (index, queue) => ({ id: placedId(queue, id, index), digest, keptS, replayed: false }),
-        async settle(entries) {
-          if (await redis.set(outcome, JSON.stringify(entries), 'EX', keptS, 'NX')) return entries;
-          const first = await redis.get(outcome);
-          return first === null ? entries : (JSON.parse(first) as BatchEntry[]);
-        },
+        settle: (entries) =>
+          withRedis(redis, async () => {
+            if (await redis.set(outcome, JSON.stringify(entries), 'EX', keptS, 'NX')) return entries;
+            const first = await redis.get(outcome);
+            return first === null ? entries : (JSON.parse(first) as BatchEntry[]);
+          }),
       };
     },
   };
