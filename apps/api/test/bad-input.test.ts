@@ -1,5 +1,6 @@
 import type { Job, JobList, Problem, SubmitReply } from '@spillway/contracts';
 import { call, type Spillway, startSpillway } from '@spillway/testkit';
+import { OF_ITSELF } from './of-itself.ts';
 
 const MARKER = 'mark-of-bad-input';
 const UNKNOWN = 'demo.01ARZ3NDEKTSV4RRFFQ69G5FAV';
@@ -11,13 +12,7 @@ beforeAll(async () => {
 afterAll(() => spillway[Symbol.asyncDispose]());
 afterAll(() => expect(spillway.api.output()).not.toContain(MARKER));
 
-/** Every key that there is, but for the one that says a worker lives. */
-/**
- * What the services renew by themselves: signs of life, what queues are measured to do, and the marks that somebody has
- * looked for lost jobs, uncounted members of batches, and schedules that are due.
- */
-const OF_ITSELF = /:worker:|:(looked|swept|rates|schedules-lease)$/;
-
+/** Every key that there is, but for those that services renew by themselves. */
 async function storedKeys(): Promise<string[]> {
   const redis = await spillway.sandbox.connect();
   return (await redis.keys(`${spillway.sandbox.prefix}:*`)).filter((key) => !OF_ITSELF.test(key)).sort();
