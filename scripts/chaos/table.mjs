@@ -88,7 +88,7 @@ function evidence({ verdict, deaths }) {
   return all.length > 0 ? [...all, ''] : [];
 }
 
-/** How often api had no better word than that for what went wrong. @param {Pick<Report, 'stats' | 'refusals'>} report */
+/** How often api had no better word than that for what went wrong. @param {Pick<import('./run.mjs').Account, 'stats' | 'refusals'>} account */
 export function internalErrors({ stats, refusals }) {
   const answers = Object.entries(stats.retried).filter(([why]) => why.startsWith('500'));
   const last = refusals.filter(({ status }) => status === 500);
