@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 
-/** Tests run from source: workspace packages resolve through the `spillway-source` export condition, no build needed to import them. */
+/** Tests run from source: workspace packages resolve through the `spillway-source` export condition; only `schema` is built. */
 export default {
   testMatch: ['<rootDir>/{packages,apps}/*/test/**/*.test.{ts,tsx}', '<rootDir>/scripts/**/*.test.ts'],
   transform: {
@@ -14,8 +14,10 @@ export default {
   },
   // ESM-only dependencies must be compiled too; jest names the next one in its error message.
   transformIgnorePatterns: [
-    '/node_modules/(?!(typebox|@flystorage|file-type|strtok3|token-types|uint8array-extras|@tokenizer|@borewit)/)',
+    '/node_modules/(?!(@flystorage|file-type|strtok3|token-types|uint8array-extras|@tokenizer|@borewit)/)',
   ],
+  // The one built file that a test imports: from source it would be TypeBox's hundreds, in every suite anew.
+  moduleNameMapper: { '^@spillway/schema$': '<rootDir>/packages/schema/dist/bundle.js' },
   testEnvironmentOptions: { customExportConditions: ['spillway-source', 'node', 'node-addons'] },
   modulePathIgnorePatterns: ['/dist/', '<rootDir>/.spillway/'],
   testTimeout: 30_000,

@@ -188,7 +188,7 @@ test('a waiting job is cancelled once, and whoever waits for it is told', async 
 });
 
 test('a running job is told to stop, with who and why, and ends as cancelled', async () => {
-  const { body } = await submit('demo.steps', { steps: 200, stepMs: 50 });
+  const { body } = await submit('demo.steps', { steps: 1000, stepMs: 50 });
   await until('the start', async () => (await get(`/v1/jobs/${body.id}`)).body.state === 'active');
   const cancel = { by: 'open', reason: 'wrong file', at: expect.any(String) };
   expect(await post(`/v1/jobs/${body.id}/cancel`, { reason: 'wrong file' })).toMatchObject({
@@ -220,13 +220,14 @@ test.each([
 });
 
 test('a running job is not forgotten, and a finished one neither cancelled nor retried', async () => {
-  const { body } = await submit('demo.steps', { steps: 200, stepMs: 20 });
+  const { body } = await submit('demo.steps', { steps: 1000, stepMs: 50 });
   await until('the start', async () => (await get(`/v1/jobs/${body.id}`)).body.state === 'active');
   expect(await call(spillway.url, 'DELETE', `/v1/jobs/${body.id}`)).toMatchObject({
     status: 409,
     body: { code: 'job_active' },
   });
   expect(await post(`/v1/jobs/${body.id}/retry`)).toMatchObject({ status: 409, body: { code: 'job_active' } });
+  await post(`/v1/jobs/${body.id}/cancel`);
   const done = await submit('demo.noop', {}, {}, { prefer: 'wait=20' });
   expect(await post(`/v1/jobs/${done.body.id}/cancel`)).toMatchObject({ status: 409, body: { code: 'job_final' } });
   expect(await post(`/v1/jobs/${done.body.id}/retry`)).toMatchObject({ status: 409, body: { code: 'job_final' } });

@@ -5,6 +5,8 @@ import { type Spillway, startSpillway } from '@spillway/testkit';
 
 const PROGRAM = fileURLToPath(new URL('../bin/spillway.mjs', import.meta.url));
 const PHOTO = fileURLToPath(new URL('../../../docs/examples/photo.jpg', import.meta.url));
+/** Longer than any test may take: still running when it is asked for, however slow the machine. */
+const ENDLESS = '{"steps":1000,"stepMs":50}';
 
 let spillway: Spillway;
 
@@ -64,9 +66,9 @@ test('a watched job that is cancelled is exit code 4', async () => {
 });
 
 test('a running job is cancelled with a reason, which whoever watches it is told', async () => {
-  const id = await submit('{"steps":200,"stepMs":50}');
+  const id = await submit(ENDLESS);
   const watching = start(['watch', id]);
-  await watching.says('step 1 of 200 done');
+  await watching.says('step 1 of 1000 done');
   expect(await run(['cancel', id, '--reason', 'wrong file'])).toMatchObject({
     code: 0,
     out: `${id} is being cancelled\n`,
@@ -77,14 +79,15 @@ test('a running job is cancelled with a reason, which whoever watches it is told
 });
 
 test('Ctrl-C stops watching, and the job goes on', async () => {
-  const id = await submit('{"steps":200,"stepMs":50}');
+  const id = await submit(ENDLESS);
   const watching = start(['watch', id]);
-  await watching.says('step 1 of 200 done');
+  await watching.says('step 1 of 1000 done');
   watching.child.kill('SIGINT');
   const { code, err } = await watching.ended;
   expect(code).toBe(130);
   expect(err).toContain(`the job goes on: spillway watch ${id}`);
   expect(JSON.parse((await run(['get', id, '--json'])).out)).toMatchObject({ id, state: 'active' });
+  await run(['cancel', id]);
 });
 
 test('--file uploads a file and puts its reference into the input', async () => {

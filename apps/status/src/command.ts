@@ -2,7 +2,7 @@ import { CancelReason, type Command, type CommandReply, SpillwayError, unknownJo
 import type { Cancel } from '@spillway/queue/cancel';
 import type { Reader } from '@spillway/queue/reader';
 import { compileSchema } from '@spillway/runtime';
-import { Type } from 'typebox';
+import { Type } from '@spillway/schema';
 import type { Access } from './access.ts';
 
 const check = compileSchema(

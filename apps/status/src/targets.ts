@@ -1,6 +1,6 @@
 import { Cursor, type JobTarget, type OpsTarget, type SetTarget, SpillwayError } from '@spillway/contracts';
 import { compileSchema } from '@spillway/runtime';
-import { type TSchema, Type } from 'typebox';
+import { type TSchema, Type } from '@spillway/schema';
 
 /** Most targets that one message may name. */
 const TARGETS_MAX = 200;

@@ -13,7 +13,7 @@ const DEAF = `import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { setTimeout } from 'node:timers/promises';
 import { CancelledError, defineJob } from '@spillway/worker';
-import { Type } from 'typebox';
+import { Type } from '@spillway/schema';
 
 export const deaf = defineJob({
   type: 'test.deaf',

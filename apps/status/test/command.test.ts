@@ -32,7 +32,7 @@ test('a job is cancelled over the live connection, and its watchers see it', asy
 
 test('a running job is cancelled over the live connection, with the reason, and its watchers see it begin and end', async () => {
   await using watcher = await connect(spillway.status.url);
-  const job = await submit('demo.steps', { steps: 200, stepMs: 50 }, {});
+  const job = await submit('demo.steps', { steps: 1000, stepMs: 50 }, {});
   await watcher.watch(job);
   await until('its start', () => watcher.events.some((event) => event.kind === 'report'));
   const cancel = { by: 'open', reason: 'wrong file' };

@@ -12,7 +12,7 @@ const ROOT = resolve(__dirname, '../../..');
 const STUBBORN = `import { writeFile } from 'node:fs/promises';
 import { setTimeout } from 'node:timers/promises';
 import { defineJob } from '@spillway/worker';
-import { Type } from 'typebox';
+import { Type } from '@spillway/schema';
 
 export const stubborn = defineJob({
   type: 'test.stubborn',

@@ -1,4 +1,4 @@
-import { Type } from 'typebox';
+import { Type } from '@spillway/schema';
 
 /** The sender of a request owns these: a job that sets them could forge a signature or smuggle a second request. */
 const RESERVED = [

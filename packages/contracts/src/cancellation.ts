@@ -1,4 +1,4 @@
-import { type Static, Type } from 'typebox';
+import { type Static, Type } from '@spillway/schema';
 
 /** Longest reason that a canceller may give, in characters. */
 export const CANCEL_REASON_MAX = 500;

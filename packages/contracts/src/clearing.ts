@@ -1,4 +1,4 @@
-import { type Static, Type } from 'typebox';
+import { type Static, Type } from '@spillway/schema';
 import { CancelReason } from './cancellation.ts';
 import { JobOptions } from './job.ts';
 

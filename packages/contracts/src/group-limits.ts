@@ -1,4 +1,4 @@
-import { type Static, Type } from 'typebox';
+import { type Static, Type } from '@spillway/schema';
 
 /** Starts in a window of time; the window opens with its first start. */
 export const Rate = Type.Object(

@@ -1,4 +1,4 @@
-import { type Static, Type } from 'typebox';
+import { type Static, Type } from '@spillway/schema';
 import { CancelReason } from './cancellation.ts';
 import { QueueGroups } from './group-limits.ts';
 import { Job, JobOptions, LogLine, OutputChunk, Snapshot } from './job.ts';

@@ -1,4 +1,4 @@
-import { type Static, Type } from 'typebox';
+import { type Static, Type } from '@spillway/schema';
 import { Cancellation } from './cancellation.ts';
 import { GroupName } from './group-limits.ts';
 import { PlaceInLine } from './place-in-line.ts';

@@ -1,4 +1,4 @@
-import { type Static, Type } from 'typebox';
+import { type Static, Type } from '@spillway/schema';
 
 /** Why a job does not run yet; what holds it up longest comes first. */
 export const WAIT_REASONS = [

@@ -1,4 +1,4 @@
-import { type Static, Type } from 'typebox';
+import { type Static, Type } from '@spillway/schema';
 
 /** One thing that is wrong with the request, by the place where it is (RFC 6901 pointer into the body). */
 export const FieldProblem = Type.Object({

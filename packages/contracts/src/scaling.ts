@@ -1,4 +1,4 @@
-import { type Static, Type } from 'typebox';
+import { type Static, Type } from '@spillway/schema';
 
 /** What a queue was measured to do of late, and how many workers it needs. */
 export const QueueScaling = Type.Object(

@@ -1,4 +1,4 @@
-import { type Static, Type } from 'typebox';
+import { type Static, Type } from '@spillway/schema';
 import { JobError, JobOptions } from './job.ts';
 
 const Timestamp = Type.String({ format: 'date-time' });

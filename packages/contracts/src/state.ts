@@ -1,4 +1,4 @@
-import { type Static, Type } from 'typebox';
+import { type Static, Type } from '@spillway/schema';
 
 /** Every state a job can be in. The last three are final: a job that reached one never leaves it, except by an explicit retry. */
 export const JOB_STATES = ['waiting', 'delayed', 'blocked', 'active', 'completed', 'failed', 'cancelled'] as const;

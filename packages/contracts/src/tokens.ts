@@ -1,4 +1,4 @@
-import { type Static, Type } from 'typebox';
+import { type Static, Type } from '@spillway/schema';
 import { SpillwayError } from './errors.ts';
 
 /**

@@ -12,7 +12,7 @@ test('a group that comes last starts within one round, however many jobs of anot
   // Behind what was in the main line already, and the other group's turn.
   expect(ran.indexOf('minnow')).toBeLessThanOrEqual(AHEAD + 1);
   await consumer.stop(1000);
-});
+}, 120_000);
 
 test('a thousand groups are served evenly, and leave nothing behind', async () => {
   await using sandbox = await openSandbox();

@@ -55,7 +55,8 @@ export async function runService<Prepared = undefined>(
   let running: RunningService | undefined;
   try {
     const prepared = await withPlainSignals(() => prepare(config));
-    const starting = start({ config, logger, stopping: stopping.signal }, prepared);
+    // Not before the next line has set the listeners: a signal that comes in between would end the process.
+    const starting = Promise.resolve().then(() => start({ config, logger, stopping: stopping.signal }, prepared));
     listenForStop({ starting, stopping, stopMs: stopMs(config), logger });
     running = await starting;
   } catch (error) {

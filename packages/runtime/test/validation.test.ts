@@ -1,5 +1,5 @@
 import { compileSchema } from '@spillway/runtime';
-import { Type } from 'typebox';
+import { Type } from '@spillway/schema';
 import { z } from 'zod';
 
 const DRAFT_7 = 'http://json-schema.org/draft-07/schema#';

@@ -1,4 +1,4 @@
-import { type TString, Type } from 'typebox';
+import { type TString, Type } from '@spillway/schema';
 import { UnrecoverableJobError } from './unrecoverable.ts';
 
 /** Where a job finds its bytes. */

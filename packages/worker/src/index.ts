@@ -1,4 +1,5 @@
 export { CancelledError } from '@spillway/contracts';
+export { Type } from '@spillway/schema';
 export type { ChildEnd, JobContext } from './context.ts';
 export {
   type BatchJobDefinition,

@@ -1,5 +1,5 @@
 import type { JsonSchema } from '@spillway/contracts';
-import type { Static, TSchema } from 'typebox';
+import type { Static, TSchema } from '@spillway/schema';
 
 /**
  * The part of the Standard Schema and Standard JSON Schema interfaces that is used here (https://standardschema.dev).

@@ -1,4 +1,4 @@
-import { Type } from 'typebox';
+import { Type } from '@spillway/schema';
 import { z } from 'zod';
 import { isDefinedJob } from '../src/define-job.ts';
 import { type DefinedJob, defineJob, type JobDefinition, type Schema } from '../src/index.ts';

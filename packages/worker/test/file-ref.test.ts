@@ -1,5 +1,5 @@
 import { compileSchema } from '@spillway/runtime';
-import { Type } from 'typebox';
+import { Type } from '@spillway/schema';
 import { FileRef, parseFileRef } from '../src/file-ref.ts';
 import { toJsonSchema } from '../src/schema.ts';
 import { UnrecoverableJobError } from '../src/unrecoverable.ts';

@@ -3,8 +3,8 @@ import { createProducer } from '@spillway/queue/producer';
 import { createReader } from '@spillway/queue/reader';
 import { createRegistry } from '@spillway/queue/registry';
 import { ConfigError, createLogger, readConfig } from '@spillway/runtime';
+import { Type } from '@spillway/schema';
 import { openSandbox, type Sandbox, until } from '@spillway/testkit';
-import { Type } from 'typebox';
 import { startWorker } from '../src/host.ts';
 import { type DefinedJob, defineJob } from '../src/index.ts';
 

@@ -1,5 +1,5 @@
+import { Type } from '@spillway/schema';
 import { until } from '@spillway/testkit';
-import { Type } from 'typebox';
 import { defineJob } from '../src/index.ts';
 import { withoutSecrets } from '../src/isolate/process.ts';
 import { isAlive, openIsolates } from './isolates.ts';

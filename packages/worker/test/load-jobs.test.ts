@@ -36,13 +36,13 @@ async function load(...paths: string[]): Promise<Loaded> {
 /** The source of a job file in JavaScript. */
 function job(type: string, run = '() => null'): string {
   return `import { defineJob } from '@spillway/worker';
-import { Type } from 'typebox';
+import { Type } from '@spillway/schema';
 export const ${type.replace('.', '_')} = defineJob({ type: '${type}', input: Type.Object({}), run: ${run} });
 `;
 }
 
 const TYPED = `import { defineJob, type JobContext } from '@spillway/worker';
-import { Type } from 'typebox';
+import { Type } from '@spillway/schema';
 import { count } from './shared.ts';
 type Reply = { count: number };
 const run = async ({ input }: JobContext<{ n?: number }>): Promise<Reply> => ({ count: count((input.n ?? 0) as number) });
@@ -95,7 +95,7 @@ test('TypeScript in a folder that is no ES module package runs too', async () =>
   await using user = await userFolder({
     'package.json': '{}',
     'a.ts': `import { defineJob } from '@spillway/worker';
-import { Type } from 'typebox';
+import { Type } from '@spillway/schema';
 export const a = defineJob({ type: 'test.a', input: Type.Object({}), run: async (): Promise<string> => 'ran' });`,
   });
   expect(await load(user.folder)).toEqual({ types: ['test.a'], results: ['ran'] });

@@ -1,6 +1,6 @@
 import { runInNewContext } from 'node:vm';
 import type { Lease } from '@spillway/queue/consumer';
-import { Type } from 'typebox';
+import { Type } from '@spillway/schema';
 import { z } from 'zod';
 import {
   type DecideBackoff,

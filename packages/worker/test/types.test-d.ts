@@ -2,7 +2,7 @@
  * Checked by tsc with the tests, never run: the types of `run` follow from the schemas. Each `@ts-expect-error` fails the
  * check when its line is accepted.
  */
-import { Type } from 'typebox';
+import { Type } from '@spillway/schema';
 import { z } from 'zod';
 import { defineJob, FileRef, type Infer, type JobContext } from '../src/index.ts';
 

@@ -1,5 +1,5 @@
 import { ERRORS, type ErrorCode, type Scope } from '@spillway/contracts';
-import { Type } from 'typebox';
+import { Type } from '@spillway/schema';
 import type { TokenUse } from '../plugins/access.ts';
 
 /** Documents the problems that a route may answer with. 401 and 403 come with the scope, 503 with Redis and tokens. */

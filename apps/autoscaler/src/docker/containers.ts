@@ -1,5 +1,5 @@
 import { compileSchema } from '@spillway/runtime';
-import { type Static, type TSchema, Type } from 'typebox';
+import { type Static, type TSchema, Type } from '@spillway/schema';
 
 /** What compose writes on each container; it finds its own again by these. */
 export const LABELS = {

@@ -1,8 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { parse } from 'node:path';
 import { fileRef, fileUrl } from '@spillway/files';
-import { defineJob, FileRef } from '@spillway/worker';
-import { Type } from 'typebox';
+import { defineJob, FileRef, Type } from '@spillway/worker';
 import type { ColumnProfile } from '../csv/column.ts';
 import { profileCsv } from '../csv/profile.ts';
 import { openSource } from '../source.ts';

@@ -1,5 +1,4 @@
-import { defineJob } from '@spillway/worker';
-import { Type } from 'typebox';
+import { defineJob, Type } from '@spillway/worker';
 
 export const noop = defineJob({
   type: 'demo.noop',

@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { defineJob } from '@spillway/worker';
-import { Type } from 'typebox';
+import { defineJob, Type } from '@spillway/worker';
 
 export const steps = defineJob({
   type: 'demo.steps',

@@ -1,5 +1,4 @@
-import { defineJob } from '@spillway/worker';
-import { Type } from 'typebox';
+import { defineJob, Type } from '@spillway/worker';
 import { deliver } from '../delivery.ts';
 import { outboundUrl } from '../outbound.ts';
 import { RequestHeaders } from '../request-headers.ts';

@@ -1,6 +1,5 @@
 import { availableParallelism } from 'node:os';
-import { defineJob, FileRef } from '@spillway/worker';
-import { Type } from 'typebox';
+import { defineJob, FileRef, Type } from '@spillway/worker';
 import { FORMATS, openPicture, planVariants, saveVariant } from '../image/variants.ts';
 import { readSource } from '../source.ts';
 

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { unknownBatch } from '@spillway/contracts';
 import type { Reader } from '@spillway/queue/reader';
-import { Type } from 'typebox';
+import { Type } from '@spillway/schema';
 import type { App } from '../../app.ts';
 import type { Services } from '../../services.ts';
 import { BatchParams, problems, scoped } from '../schema.ts';

@@ -7,8 +7,8 @@ import {
   IdempotencyKey,
   SpillwayError,
 } from '@spillway/contracts';
+import { Type } from '@spillway/schema';
 import type { FastifyPluginAsync, FastifyReply } from 'fastify';
-import { Type } from 'typebox';
 import type { App } from '../../app.ts';
 import { createJsonReader } from '../../plugins/json-body.ts';
 import type { Services } from '../../services.ts';

@@ -1,5 +1,5 @@
 import { type FlowNode, FlowRequest, SpillwayError } from '@spillway/contracts';
-import { Type } from 'typebox';
+import { Type } from '@spillway/schema';
 import type { App } from '../../app.ts';
 import type { Services } from '../../services.ts';
 import { tenantOf } from '../jobs/submit.ts';

@@ -1,5 +1,5 @@
 import { EventsQuery } from '@spillway/contracts';
-import { Type } from 'typebox';
+import { Type } from '@spillway/schema';
 import type { App } from '../../app.ts';
 import { createForward } from '../../forward.ts';
 import { JobParams, problems } from '../schema.ts';

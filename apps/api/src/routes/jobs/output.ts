@@ -1,4 +1,4 @@
-import { Type } from 'typebox';
+import { Type } from '@spillway/schema';
 import type { App } from '../../app.ts';
 import type { Services } from '../../services.ts';
 import { JobParams, problems, RangeQuery, scoped } from '../schema.ts';

@@ -1,5 +1,5 @@
 import { SpillwayError } from '@spillway/contracts';
-import { Type } from 'typebox';
+import { Type } from '@spillway/schema';
 import type { App } from '../../app.ts';
 import type { Services } from '../../services.ts';
 import { JobParams, problems, scoped, WaitSeconds } from '../schema.ts';

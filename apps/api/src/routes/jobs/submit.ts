@@ -11,7 +11,7 @@ import {
 } from '@spillway/contracts';
 import type { SubmittedJob } from '@spillway/queue/producer';
 import { type Caller, OPEN_CALLER } from '@spillway/runtime';
-import { Type } from 'typebox';
+import { Type } from '@spillway/schema';
 import type { App } from '../../app.ts';
 import type { Catalogue } from '../../catalogue.ts';
 import type { Services } from '../../services.ts';

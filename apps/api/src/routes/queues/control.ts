@@ -1,4 +1,4 @@
-import { Type } from 'typebox';
+import { Type } from '@spillway/schema';
 import type { App } from '../../app.ts';
 import { readQueueInfo } from '../../queue-info.ts';
 import type { Services } from '../../services.ts';

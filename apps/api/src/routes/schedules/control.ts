@@ -1,5 +1,5 @@
 import { IdempotencyKey } from '@spillway/contracts';
-import { Type } from 'typebox';
+import { Type } from '@spillway/schema';
 import type { App } from '../../app.ts';
 import { submitScheduled } from '../../schedules/fire.ts';
 import { toSchedule } from '../../schedules/public-schedule.ts';

@@ -1,5 +1,5 @@
 import { ScheduleListQuery } from '@spillway/contracts';
-import { Type } from 'typebox';
+import { Type } from '@spillway/schema';
 import type { App } from '../../app.ts';
 import { toListed, toSchedule } from '../../schedules/public-schedule.ts';
 import type { Services } from '../../services.ts';

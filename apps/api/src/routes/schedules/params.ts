@@ -1,4 +1,4 @@
 import { ScheduleName } from '@spillway/contracts';
-import { Type } from 'typebox';
+import { Type } from '@spillway/schema';
 
 export const ScheduleParams = Type.Object({ name: ScheduleName });

@@ -1,5 +1,5 @@
 import { ScheduleRequest, SpillwayError } from '@spillway/contracts';
-import { Type } from 'typebox';
+import { Type } from '@spillway/schema';
 import type { App } from '../../app.ts';
 import { toSchedule } from '../../schedules/public-schedule.ts';
 import { firstTick } from '../../schedules/recurrence.ts';

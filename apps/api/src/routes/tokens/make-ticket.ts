@@ -1,6 +1,6 @@
 import { TicketRequest, unknownJob } from '@spillway/contracts';
 import { covers } from '@spillway/runtime';
-import { Type } from 'typebox';
+import { Type } from '@spillway/schema';
 import type { App } from '../../app.ts';
 import type { Services } from '../../services.ts';
 import { problems, scoped } from '../schema.ts';

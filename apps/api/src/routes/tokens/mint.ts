@@ -8,7 +8,7 @@ import {
   type WatchGrant,
 } from '@spillway/contracts';
 import { type Caller, type MintedToken, mayUse, type Rights, type Tokens } from '@spillway/runtime';
-import { Type } from 'typebox';
+import { Type } from '@spillway/schema';
 import type { App } from '../../app.ts';
 import type { Services } from '../../services.ts';
 import { problems, scoped } from '../schema.ts';
