@@ -48,9 +48,10 @@ test('a handler that blocks its event loop for five seconds keeps its lease', as
     'the end',
     async () => {
       const now = await read(spillway, id);
-      return now.finishedAt ? now : undefined;
+      if (!now.finishedAt) throw new Error(`${JSON.stringify(now)}, started: ${JSON.stringify(starts(spillway))}`);
+      return now;
     },
-    30_000,
+    60_000,
   );
   expect(starts(spillway)).toHaveLength(1);
   expect(job).toMatchObject({ state: 'completed', attempt: 1, attempts: 1 });
