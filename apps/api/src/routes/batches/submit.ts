@@ -12,6 +12,7 @@ import type { FastifyPluginAsync, FastifyReply } from 'fastify';
 import type { App } from '../../app.ts';
 import { createJsonReader } from '../../plugins/json-body.ts';
 import type { Services } from '../../services.ts';
+import { createTurns } from '../../turns.ts';
 import { REPLAYED, tenantOf } from '../jobs/submit.ts';
 import { problems, scoped } from '../schema.ts';
 import { watchGrant } from '../tokens/mint.ts';
@@ -60,9 +61,16 @@ export async function submitBatch(app: App, services: Services, maxLineBytes: nu
   await app.register(submit);
 }
 
+/**
+ * Batches of a body that are stored at once. Of ten that came together (a hundred jobs each), other calls waited 56 ms at the
+ * p99, and 29 with two at a time, for a fifth of the rate (`npm run bench -- spike`; 12 ms at rest).
+ */
+const STORED_AT_ONCE = { atOnce: 2, longestMs: 50 };
+
 function registerSubmit(app: App, services: Services, maxLineBytes: number): void {
   const { catalogue, producer, tokens } = services;
   const readJson = createJsonReader(app);
+  const inTurn = createTurns(STORED_AT_ONCE);
   app.addContentTypeParser(NDJSON, (_request, stream, done) => done(null, stream));
 
   // A serializer of a union tries its parts one after the other, at several times the cost of JSON's own.
@@ -78,7 +86,8 @@ function registerSubmit(app: App, services: Services, maxLineBytes: number): voi
       const tally = await storeStream(request.body, { services, writer, tenant, readJson, maxLineBytes });
       return accepted(reply, { ...tally, watch: watchGrant(tokens, request, { batches: [tally.id] }) });
     }
-    const { id, jobs, replayed } = await storeArray(services, { jobs: request.body, key, tenant, onComplete });
+    const batch = { jobs: request.body, key, tenant, onComplete };
+    const { id, jobs, replayed } = await inTurn(() => storeArray(services, batch));
     if (replayed) reply.header('idempotent-replayed', 'true');
     const refused = refusedOf(jobs);
     const watch = watchGrant(tokens, request, { batches: [id] });
