@@ -67,6 +67,11 @@ test.each([
   ['half a job', { default: { concurrency: 0.5 } }, '/groups/default/concurrency'],
   ['a rate without a window', { default: { rate: { max: 1 } } }, '/groups/default/rate/perMs'],
   ['a misspelt field', { default: { wieght: 2 } }, '/groups/default/wieght'],
+  [
+    'more than 10,000 names',
+    { byName: Object.fromEntries(Array.from({ length: 10_001 }, (_, n) => [`customer ${n}`, {}])) },
+    '/groups/byName',
+  ],
   ['a name that no job can have', { byName: { ['x'.repeat(129)]: {} } }, undefined],
 ])('limits with %s are refused, and those that were there stay', async (_name, groups, pointer) => {
   const kept = { default: { weight: 2 } };
