@@ -20,7 +20,8 @@ export default {
   moduleNameMapper: { '^@spillway/schema$': '<rootDir>/packages/schema/dist/bundle.js' },
   testEnvironmentOptions: { customExportConditions: ['spillway-source', 'node', 'node-addons'] },
   modulePathIgnorePatterns: ['/dist/', '<rootDir>/.spillway/'],
-  testTimeout: 30_000,
+  // Patience, not a measure: a hook may start four processes on a machine that has much else to do.
+  testTimeout: 90_000,
   // Most tests wait for processes that they have started: with as many workers as cores, a third of the cores' time was left.
   maxWorkers: Math.ceil(availableParallelism() * 1.5),
 };

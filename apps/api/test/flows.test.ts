@@ -128,4 +128,4 @@ test('a step that finished is not run again when its worker is killed over the n
   await spillway.addWorker();
   expect(await ended(body.id)).toMatchObject({ state: 'completed', result: { attempt: 1 } });
   expect(lines()).toEqual(['first 1', 'second 1', 'second 2']);
-}, 60_000);
+});

@@ -11,7 +11,7 @@ beforeAll(async () => {
   spillway = await startSpillway();
   second = await startService('api', spillway.env);
   spillway.sandbox.defer(() => second.stop());
-}, 60_000);
+});
 afterAll(() => spillway[Symbol.asyncDispose]());
 
 let keys = 0;

@@ -72,7 +72,7 @@ test('with an engine it makes containers of its service for a burst, through the
   await until('one worker', () => names().length === 1, 60_000);
   expect(names()).toEqual(['/house-worker-1']);
   expect((await view(autoscaler)).trouble).toBeUndefined();
-}, 90_000);
+});
 
 test('an api that is away makes it not ready, and it says why', async () => {
   await using autoscaler = await startAutoscaler({ SPILLWAY_URL: 'http://127.0.0.1:1' });

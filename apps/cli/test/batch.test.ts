@@ -11,7 +11,7 @@ const PROGRAM = fileURLToPath(new URL('../bin/spillway.mjs', import.meta.url));
 let spillway: Spillway;
 beforeAll(async () => {
   spillway = await startSpillway();
-}, 60_000);
+});
 afterAll(() => spillway?.[Symbol.asyncDispose]());
 
 async function run(args: string[]): Promise<{ code: number; out: string; err: string }> {

@@ -12,7 +12,7 @@ let spillway: Spillway;
 
 beforeAll(async () => {
   spillway = await startSpillway();
-}, 60_000);
+});
 
 afterAll(async () => {
   await spillway?.[Symbol.asyncDispose]();

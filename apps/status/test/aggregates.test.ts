@@ -17,7 +17,7 @@ test('who watches a batch is told how it stands as a whole, and the last figures
   await until('the last figures', () => told.at(-1)?.finishedAt !== undefined);
   expect(told.at(-1)).toMatchObject({ id: body.id, total: 300, open: 0, completed: 300 });
   for (const { total, open, completed } of told) expect(open + completed).toBe(total);
-}, 60_000);
+});
 
 test('whatever happens between two looks is told once', async () => {
   let reads = 0;

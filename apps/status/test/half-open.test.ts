@@ -16,4 +16,4 @@ test('a watcher sees the end though the connections of its status to Redis died 
   const ended = () => watcher.events.some((event) => event.kind === 'state' && event.state === 'completed');
   await until('the end', ended, 30_000);
   expect(watcher.socket.connected).toBe(true);
-}, 90_000);
+});

@@ -297,4 +297,4 @@ test('of a cancel at the moment of completion exactly one wins, and both sides a
   }
   // A refusal means that it had completed; whoever was told that the cancel was taken may still see it completed.
   expect([...outcomes].sort()).toEqual(['done: cancelled', 'done: completed', 'job_final: completed']);
-}, 60_000);
+});

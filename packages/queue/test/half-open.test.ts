@@ -18,4 +18,4 @@ test('a worker whose connections died without a word runs the next job', async (
   const after = await submit();
   await until('the next job to end', async () => (await reader.job(after.id)).finishedAt, 30_000);
   expect((await reader.job(after.id)).state).toBe('completed');
-}, 60_000);
+});

@@ -87,7 +87,7 @@ test('what is written right before the end is told before the end, also while co
   );
   await untilEveryEnd(jobs.length, events);
   for (const told of byJob(events).values()) expectWholeEnd(told);
-}, 90_000);
+});
 
 test('a report whose reply was lost with the connection is written once', async () => {
   await using proxy = await openRedisProxy(redisUrl());

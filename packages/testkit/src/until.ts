@@ -2,7 +2,7 @@
  * Resolves with the first truthy value of `probe`, asked again every few milliseconds.
  * @throws Error naming `what` when `timeoutMs` have passed; the last error of the probe is its cause.
  */
-export async function until<T>(what: string, probe: () => Promise<T> | T, timeoutMs = 15_000): Promise<NonNullable<T>> {
+export async function until<T>(what: string, probe: () => Promise<T> | T, timeoutMs = 30_000): Promise<NonNullable<T>> {
   const deadline = Date.now() + timeoutMs;
   let cause: unknown;
   for (;;) {

@@ -15,7 +15,7 @@ beforeAll(async () => {
       WORKER_QUEUES: 'demo,deliveries',
     },
   });
-}, 60_000);
+});
 afterAll(() => spillway?.[Symbol.asyncDispose]());
 
 async function stream(query: string, lines: readonly object[]): Promise<string> {

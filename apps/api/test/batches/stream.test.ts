@@ -7,7 +7,7 @@ import { call, type Spillway, startService, startSpillway, until } from '@spillw
 let spillway: Spillway;
 beforeAll(async () => {
   spillway = await startSpillway({ workers: 2 });
-}, 60_000);
+});
 afterAll(() => spillway[Symbol.asyncDispose]());
 
 const NOOP = { type: 'demo.noop' };
@@ -126,7 +126,7 @@ test('a batch whose api is killed half-way seals itself, and what follows it is 
     60_000,
   );
   expect(found).toMatchObject({ total: 500, completed: 500, sealed: true });
-}, 90_000);
+});
 
 test('the counts are exact where workers are killed midway', async () => {
   const lines = Array.from({ length: 600 }, () => ({ type: 'demo.steps', input: { steps: 2, stepMs: 5 } }));
@@ -136,7 +136,7 @@ test('the counts are exact where workers are killed midway', async () => {
   await victim?.stop('SIGKILL');
   await spillway.addWorker();
   expect(await ended(body.id)).toMatchObject({ total: 600, completed: 600, failed: 0, cancelled: 0, open: 0 });
-}, 90_000);
+});
 
 test('two apis tell the same of a batch, and follow it up once', async () => {
   const other = await startService('api', { ...spillway.env, SPILLWAY_STATUS_URL: spillway.status.url });

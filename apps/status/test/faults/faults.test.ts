@@ -22,7 +22,7 @@ jest.setTimeout(60_000);
 let stage: Stage;
 beforeAll(async () => {
   stage = await startStage();
-}, 60_000);
+});
 afterAll(() => stage[Symbol.asyncDispose]());
 
 interface Run extends AsyncDisposable {

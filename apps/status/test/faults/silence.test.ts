@@ -45,7 +45,7 @@ beforeAll(async () => {
   await stage.go();
   await until('all jobs to be under way', () => silenced.every((each) => linesOf(each.witness) > 10));
   for (const [index, direction] of DIRECTIONS.entries()) silenced[index]?.proxy.silence(direction);
-}, 60_000);
+});
 
 afterAll(async () => {
   for (const { proxy, witness, naive } of silenced) {
@@ -124,4 +124,4 @@ test('connections that die without a word are given up, and the watchers come ba
   await expectTruth(silenced.map((each) => each.witness));
   expect(silenced.map(({ witness }) => witness.history.at(-1)?.connects)).toEqual([2, 2]);
   expect(silenced.map(({ naive }) => naive.missing > 0)).toEqual([true, true]);
-}, 60_000);
+});
