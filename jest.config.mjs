@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 
-/** Tests run from source: workspace packages resolve through the `spillway-source` export condition; only `schema` is built. */
+/** Tests run from source: workspace packages resolve through the `spillway-source` export condition; only `schema` and `bullmq` are built. */
 export default {
   testMatch: ['<rootDir>/{packages,apps}/*/test/**/*.test.{ts,tsx}', '<rootDir>/scripts/**/*.test.ts'],
   transform: {
@@ -16,8 +16,8 @@ export default {
   transformIgnorePatterns: [
     '/node_modules/(?!(@flystorage|file-type|strtok3|token-types|uint8array-extras|@tokenizer|@borewit)/)',
   ],
-  // The one built file that a test imports: from source it would be TypeBox's hundreds, in every suite anew.
-  moduleNameMapper: { '^@spillway/schema$': '<rootDir>/packages/schema/dist/bundle.js' },
+  // The built files that a test imports: from source they would be hundreds, in every suite anew.
+  moduleNameMapper: { '^@spillway/(schema|bullmq)$': '<rootDir>/packages/$1/dist/bundle.js' },
   testEnvironmentOptions: { customExportConditions: ['spillway-source', 'node', 'node-addons'] },
   modulePathIgnorePatterns: ['/dist/', '<rootDir>/.spillway/'],
   // Patience, not a measure: a hook may start four processes on a machine that has much else to do.

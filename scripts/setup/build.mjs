@@ -47,7 +47,9 @@ function dropStaleJobs(worker) {
 /** @param {string} folder */
 function listWorkspaces(folder) {
   return ['packages', 'apps'].flatMap((group) =>
-    readdirSync(path.join(folder, group)).map((name) => path.join(folder, group, name)),
+    readdirSync(path.join(folder, group), { withFileTypes: true })
+      .filter((entry) => entry.isDirectory())
+      .map(({ name }) => path.join(folder, group, name)),
   );
 }
 

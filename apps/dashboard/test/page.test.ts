@@ -35,30 +35,36 @@ withBrowser('the page', () => {
     // One after the other: where one fails, the other must still be closed.
     browser = await chromium.launch({ executablePath: PROGRAM, headless: true, args: QUIET });
     spillway = await startSpillway();
-  }, 60_000);
+  });
 
   afterAll(async () => {
     await browser?.close();
     await spillway?.[Symbol.asyncDispose]();
   });
 
-  test('submits a job through the form and shows its bar move until it is complete', async () => {
+  test('submits a job through the form and shows its end', async () => {
     await using visit = await open(browser, spillway.url);
     const { page } = visit;
-    await page.getByLabel('Type').selectOption('demo.steps');
-    await page.getByLabel('steps', { exact: true }).fill('12');
-    await page.getByLabel('stepMs').fill('60');
-    const bar = barOf(page);
-    const moves = recordMoves(page);
-    await page.getByRole('button', { name: 'Submit job' }).click();
+    await submitSteps(page, { steps: 12, stepMs: 60 });
 
     await page.getByRole('status').getByText('completed').waitFor();
-    expect(await bar.getAttribute('aria-valuenow')).toBe('100');
-    const values = await moves();
-    expect(values.length).toBeGreaterThan(3);
-    expect(values).toEqual(values.toSorted((a, b) => a - b));
+    expect(await barOf(page).getAttribute('aria-valuenow')).toBe('100');
     expect(await page.getByRole('list', { name: 'Log' }).getByText('step 12 of 12 done').count()).toBe(1);
     expect(new URL(page.url()).searchParams.get('job')).toMatch(/^demo\./);
+    expect(visit.trouble).toEqual([]);
+  });
+
+  test('moves the bar of a job while it runs, and never back', async () => {
+    await using visit = await open(browser, spillway.url);
+    const { page } = visit;
+    const moves = await recordMoves(page);
+    await submitSteps(page, { steps: 1000, stepMs: 60 });
+
+    await page.waitForFunction(() => (globalThis as unknown as Recorded).seenValues.length > 5);
+    await page.getByRole('button', { name: 'Cancel', exact: true }).click();
+    await page.getByRole('status').getByText('cancelled').waitFor();
+    const values = await moves();
+    expect(values).toEqual(values.toSorted((a, b) => a - b));
     expect(visit.trouble).toEqual([]);
   });
 
@@ -71,7 +77,7 @@ withBrowser('the page', () => {
     await page.getByRole('button', { name: 'Remove widths 3' }).click();
     await page.getByRole('button', { name: 'Submit job' }).click();
 
-    await page.getByRole('status').getByText('completed').waitFor({ timeout: 25_000 });
+    await page.getByRole('status').getByText('completed').waitFor();
     const pictures = page.locator('figure img');
     await waitUntil(page, () =>
       [...document.querySelectorAll('figure img')].every((image) => (image as HTMLImageElement).naturalWidth > 0),
@@ -195,7 +201,7 @@ interface Visit extends AsyncDisposable {
 async function open(browser: Browser, address: string, control = 'Type'): Promise<Visit> {
   const context: BrowserContext = await browser.newContext();
   const page = await context.newPage();
-  page.setDefaultTimeout(15_000);
+  page.setDefaultTimeout(60_000);
   const { origin, host } = new URL(address);
   const trouble: string[] = [];
   page.on('request', (request) => {
@@ -219,8 +225,13 @@ function barOf(page: Page) {
 }
 
 /** Watches the opened job's bar from now on; the returned function gives the values that it showed, each once. */
-function recordMoves(page: Page): () => Promise<number[]> {
-  const recording = page.evaluate(() => {
+interface Recorded {
+  seenValues: number[];
+}
+
+/** From now on the page notes each value that the bar of its opened job takes; resolves with how to read them. */
+async function recordMoves(page: Page): Promise<() => Promise<number[]>> {
+  await page.evaluate(() => {
     const seen: number[] = [];
     Object.assign(globalThis, { seenValues: seen });
     const look = () => {
@@ -230,10 +241,14 @@ function recordMoves(page: Page): () => Promise<number[]> {
     };
     new MutationObserver(look).observe(document.body, { subtree: true, childList: true, attributes: true });
   });
-  return async () => {
-    await recording;
-    return page.evaluate(() => (globalThis as unknown as { seenValues: number[] }).seenValues);
-  };
+  return () => page.evaluate(() => (globalThis as unknown as Recorded).seenValues);
+}
+
+async function submitSteps(page: Page, input: { steps: number; stepMs: number }): Promise<void> {
+  await page.getByLabel('Type').selectOption('demo.steps');
+  await page.getByLabel('steps', { exact: true }).fill(String(input.steps));
+  await page.getByLabel('stepMs').fill(String(input.stepMs));
+  await page.getByRole('button', { name: 'Submit job' }).click();
 }
 
 async function waitUntil(page: Page, condition: () => boolean): Promise<void> {

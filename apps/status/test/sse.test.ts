@@ -70,7 +70,7 @@ describe.each(['status', 'api'])('through %s', (way) => {
 
 test('plain curl follows a job and exits by itself when the job has ended', async () => {
   const id = await submit('demo.steps', { steps: 4, stepMs: 100 });
-  const { stdout } = await promisify(execFile)('curl', ['-sSN', `${spillway.url}${eventsOf(id)}`], { timeout: 20_000 });
+  const { stdout } = await promisify(execFile)('curl', ['-sSN', `${spillway.url}${eventsOf(id)}`], { timeout: 60_000 });
   expect(stdout).toMatch(/^retry: \d+\nid: \S+\nevent: snapshot\ndata: \{.*\}\n\n/);
   expect(stdout).toMatch(/\nid: completed~\S+\nevent: events\ndata: \[.*"state":"completed".*\]\n\n$/);
 });

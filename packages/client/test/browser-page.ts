@@ -53,7 +53,7 @@ export async function openPage(
   const bundle = await bundleOf(script);
   const context = await browser.newContext(options);
   const page = await context.newPage();
-  page.setDefaultTimeout(15_000);
+  page.setDefaultTimeout(60_000);
   if (init) await page.addInitScript(init);
   const trouble: string[] = [];
   const sockets: string[] = [];

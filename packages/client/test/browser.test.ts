@@ -10,7 +10,7 @@ withBrowser('in a browser', () => {
   beforeAll(async () => {
     browser = await launchBrowser();
     spillway = await startSpillway();
-  }, 60_000);
+  });
 
   afterAll(async () => {
     await browser?.close();

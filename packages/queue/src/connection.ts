@@ -1,4 +1,4 @@
-import { Redis, type RedisOptions } from 'ioredis';
+import { Redis, type RedisOptions } from '@spillway/bullmq';
 import { settledWithin } from './engine/settled-within.ts';
 
 /** What a connection is for decides how it behaves when Redis is away. */
@@ -68,6 +68,6 @@ export async function closeRedis(redis: Redis): Promise<void> {
   redis.disconnect();
 }
 
-export type { Redis } from 'ioredis';
+export type { Redis } from '@spillway/bullmq';
 export { settledWithin } from './engine/settled-within.ts';
 export { checkServer } from './server-check.ts';

@@ -1,4 +1,4 @@
-import { type Redis, ReplyError } from 'ioredis';
+import { type Redis, ReplyError } from '@spillway/bullmq';
 import { settledWithin } from './engine/settled-within.ts';
 import { isPassing } from './engine/unavailable.ts';
 

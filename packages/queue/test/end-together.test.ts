@@ -1,5 +1,5 @@
+import { Worker } from '@spillway/bullmq';
 import { openSandbox, until } from '@spillway/testkit';
-import { Worker } from 'bullmq';
 import { engineName, queueKeys } from '../src/engine/keys.ts';
 import { COMPLETED, consume, gate, openQueue, TYPE } from './fixture.ts';
 

@@ -1,5 +1,5 @@
+import { Worker } from '@spillway/bullmq';
 import { openSandbox, type Sandbox, until } from '@spillway/testkit';
-import { Worker } from 'bullmq';
 import { limitFields } from '../src/engine/groups.ts';
 import { engineName } from '../src/engine/keys.ts';
 import { COMPLETED, consume, gate, TYPE } from './fixture.ts';

@@ -1,5 +1,5 @@
+import { Queue, Worker } from '@spillway/bullmq';
 import { openSandbox, until } from '@spillway/testkit';
-import { Queue, Worker } from 'bullmq';
 import { engineName, queueKeys } from '../src/engine/keys.ts';
 import { createAdmission } from '../src/producer/admission.ts';
 import { createIntake } from '../src/producer/intake.ts';

@@ -1,6 +1,6 @@
+import { Job as EngineJob } from '@spillway/bullmq';
 import type { PlaceInLine, WorkerInfo } from '@spillway/contracts';
 import { openSandbox, type Sandbox, until } from '@spillway/testkit';
-import { Job as EngineJob } from 'bullmq';
 import { queueKeys } from '../src/engine/keys.ts';
 import { openQueues } from '../src/engine/queue-handles.ts';
 import { estimate } from '../src/rates/estimate.ts';

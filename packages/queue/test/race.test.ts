@@ -1,7 +1,7 @@
+import { Queue } from '@spillway/bullmq';
 import type { JobEvent, Snapshot, WatchedJob } from '@spillway/contracts';
 import { applyEvent, SpillwayError } from '@spillway/contracts';
 import { openSandbox, type Sandbox, until } from '@spillway/testkit';
-import { Queue } from 'bullmq';
 import { engineName, queueKeys } from '../src/engine/keys.ts';
 import type { Reader } from '../src/reader/index.ts';
 import { COMPLETED, consume, openFeed, openQueue, TYPE } from './fixture.ts';

@@ -1,6 +1,6 @@
+import { Queue } from '@spillway/bullmq';
 import type { JobEvent } from '@spillway/contracts';
 import { openSandbox, redisUrl, type Sandbox, until } from '@spillway/testkit';
-import { Queue } from 'bullmq';
 import { Backlog } from '../src/consumer/backlog.ts';
 import type { Lease } from '../src/consumer/index.ts';
 import { engineName, queueKeys } from '../src/engine/keys.ts';

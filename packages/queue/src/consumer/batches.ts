@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis';
+import type { Redis } from '@spillway/bullmq';
 import { type BatchPlace, prolong, repair, settle } from '../engine/batches.ts';
 import { queueKeys } from '../engine/keys.ts';
 import { settledWithin } from '../engine/settled-within.ts';

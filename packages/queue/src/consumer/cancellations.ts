@@ -1,5 +1,5 @@
+import type { Redis } from '@spillway/bullmq';
 import { type Cancellation, CancelledError } from '@spillway/contracts';
-import type { Redis } from 'ioredis';
 import { cancelJob } from '../engine/cancel-script.ts';
 import type { QueueKeys } from '../engine/keys.ts';
 import type { Outcome } from './index.ts';

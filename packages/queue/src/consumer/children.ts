@@ -1,5 +1,5 @@
+import type { Redis } from '@spillway/bullmq';
 import { type JobError, queueOf } from '@spillway/contracts';
-import type { Redis } from 'ioredis';
 import { decodeFailure } from '../engine/failure.ts';
 import { queueKeys } from '../engine/keys.ts';
 import { type ChildLink, childLinks } from '../engine/record.ts';

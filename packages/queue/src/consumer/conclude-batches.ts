@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis';
+import type { Redis } from '@spillway/bullmq';
 import { type Conclude, createConclude } from '../producer/completion.ts';
 import { createProducer } from '../producer/index.ts';
 

@@ -1,13 +1,10 @@
-/// <reference path="../engine/engine-scripts.d.ts" />
-import { moveToFinished } from 'bullmq/dist/cjs/scripts/moveToFinished-14.js';
-import { version } from 'bullmq/dist/cjs/version.js';
-import type { Redis } from 'ioredis';
+import { engineScripts, engineVersion, type Redis } from '@spillway/bullmq';
 import { GROUP_FUNCTIONS } from '../engine/group-script.ts';
 import { opening } from '../engine/groups.ts';
 import { defineScript } from '../engine/script.ts';
 
 /** The engine looks for its script under this name, and defines it where it is missing. */
-const COMMAND = `moveToFinished:${version}`;
+const COMMAND = `moveToFinished:${engineVersion}`;
 /** Of the engine's keys, those that are the same for all jobs of a queue: from the front, and the marker behind the three of the job. */
 const SHARED_KEYS = 10;
 const JOB_KEYS = 3;
@@ -22,6 +19,8 @@ const TOGETHER_MAX = 8;
 
 /** Before this line the engine's script defines functions, which is done once for all jobs of a call. */
 const MAIN = 'local jobIdKey = KEYS[12]';
+const { moveToFinished } = engineScripts;
+
 const [functions = '', main] = moveToFinished.content.split(MAIN);
 if (main === undefined) throw new Error(`expected the engine's moveToFinished to have the line "${MAIN}", got none`);
 if (!functions.includes('local function fetchNextJob('))

@@ -1,4 +1,4 @@
-import type { Job as EngineJob } from 'bullmq';
+import type { Job as EngineJob } from '@spillway/bullmq';
 import type { StoredOptions } from '../engine/record.ts';
 import type { Outcome } from './index.ts';
 

@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis';
+import type { Redis } from '@spillway/bullmq';
 import { type QueueKeys, queueKeys } from '../engine/keys.ts';
 import { dropLabels } from '../engine/label-script.ts';
 import { KEEP_COMPLETED_S, KEEP_FAILED_S } from '../engine/limits.ts';

@@ -1,5 +1,5 @@
-import { type Job as EngineJob, WaitingError } from 'bullmq';
-import type { Redis } from 'ioredis';
+import type { Redis } from '@spillway/bullmq';
+import { type Job as EngineJob, WaitingError } from '@spillway/bullmq';
 import { groupField, releaseSlots, sweepGroups } from '../engine/groups.ts';
 import type { QueueKeys } from '../engine/keys.ts';
 import { EVENTS_KEPT } from '../engine/limits.ts';

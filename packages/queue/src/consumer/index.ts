@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
+import type { Redis } from '@spillway/bullmq';
+import { type Job as EngineJob, UnrecoverableError, WaitingError, Worker } from '@spillway/bullmq';
 import type { JobError } from '@spillway/contracts';
-import { type Job as EngineJob, UnrecoverableError, WaitingError, Worker } from 'bullmq';
-import type { Redis } from 'ioredis';
 import { encodeFailure } from '../engine/failure.ts';
 import { engineName, queueKeys } from '../engine/keys.ts';
 import { EVENTS_KEPT, STACK_MAX, STACKS_KEPT } from '../engine/limits.ts';

@@ -1,5 +1,5 @@
-import { DelayedError, type Job as EngineJob } from 'bullmq';
-import type { Redis } from 'ioredis';
+import type { Redis } from '@spillway/bullmq';
+import { DelayedError, type Job as EngineJob } from '@spillway/bullmq';
 import { encodeFailure } from '../engine/failure.ts';
 import type { QueueKeys } from '../engine/keys.ts';
 import { EVENTS_KEPT } from '../engine/limits.ts';

@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis';
+import type { Redis } from '@spillway/bullmq';
 import type { QueueKeys } from '../engine/keys.ts';
 import { defineScript } from '../engine/script.ts';
 import { reportOthers } from '../engine/unavailable.ts';

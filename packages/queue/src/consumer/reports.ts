@@ -1,5 +1,5 @@
+import type { Redis } from '@spillway/bullmq';
 import type { Progress } from '@spillway/contracts';
-import type { Redis } from 'ioredis';
 import type { QueueKeys } from '../engine/keys.ts';
 import { EVENTS_KEPT, LOG_LINE_MAX, LOG_LINES_KEPT, OUTPUT_CHUNKS_KEPT, OUTPUT_TTL_S } from '../engine/limits.ts';
 import { inOneWrite } from '../engine/one-write.ts';

@@ -1,5 +1,5 @@
+import type { Job as EngineJob } from '@spillway/bullmq';
 import { type Cancellation, CancelledError } from '@spillway/contracts';
-import type { Job as EngineJob } from 'bullmq';
 import type { StoredOptions } from '../engine/record.ts';
 import { cancelled } from './cancellations.ts';
 import type { ChildEnd } from './children.ts';

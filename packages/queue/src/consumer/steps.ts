@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis';
+import type { Redis } from '@spillway/bullmq';
 import type { QueueKeys } from '../engine/keys.ts';
 import { OUTPUT_TTL_S, STEP_BYTES_MAX, STEP_NAME_MAX, STEPS_MAX } from '../engine/limits.ts';
 import type { ReportedLease } from './reports.ts';

@@ -1,5 +1,5 @@
+import type { Redis } from '@spillway/bullmq';
 import type { Batch, BatchCounts, JobType } from '@spillway/contracts';
-import type { Redis } from 'ioredis';
 import { countMembers, leaveList, settleMembers } from './batch-script.ts';
 import { batchKeys, queueKeys } from './keys.ts';
 import { LABEL_TTL_S } from './limits.ts';

@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis';
+import type { Redis } from '@spillway/bullmq';
 import { SETTLE_FUNCTIONS } from './batch-script.ts';
 import { CHILD_FUNCTIONS } from './child-script.ts';
 import { GROUP_FUNCTIONS } from './group-script.ts';

@@ -1,4 +1,4 @@
-import { type Redis, ReplyError } from 'ioredis';
+import { type Redis, ReplyError } from '@spillway/bullmq';
 
 /** Characters of Redis' run id that are enough to tell its lives apart: 48 bits, in a cursor that travels with every event. */
 const EPOCH_CHARS = 12;

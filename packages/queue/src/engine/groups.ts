@@ -1,5 +1,5 @@
+import type { Redis } from '@spillway/bullmq';
 import type { GroupInfo, GroupLimits, QueueGroupLimits, QueueGroups } from '@spillway/contracts';
-import type { Redis } from 'ioredis';
 import { GROUP_FUNCTIONS } from './group-script.ts';
 import type { QueueKeys } from './keys.ts';
 import type { StoredOptions } from './record.ts';

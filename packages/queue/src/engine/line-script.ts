@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis';
+import type { Redis } from '@spillway/bullmq';
 
 /**
  * Jobs at each end of the plain line among which one is simply looked for: about 0.2 ms. In lines up to twice as long

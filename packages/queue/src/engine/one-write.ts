@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis';
+import type { Redis } from '@spillway/bullmq';
 
 /**
  * What this turn of the event loop goes on to send on the connection leaves in one write. A write costs as much as the

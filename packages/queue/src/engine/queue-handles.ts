@@ -1,5 +1,5 @@
-import { Queue } from 'bullmq';
-import type { Redis } from 'ioredis';
+import type { Redis } from '@spillway/bullmq';
+import { Queue } from '@spillway/bullmq';
 import { engineName } from './keys.ts';
 import { EVENTS_KEPT } from './limits.ts';
 import { reportOthers } from './unavailable.ts';

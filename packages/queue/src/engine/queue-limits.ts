@@ -1,5 +1,5 @@
+import type { Redis } from '@spillway/bullmq';
 import type { QueueLimits, QueueLimitsRequest } from '@spillway/contracts';
-import type { Redis } from 'ioredis';
 import { GROUP_LIMITS_FUNCTION, groupLimitArgs, sweepGroups } from './groups.ts';
 import type { QueueKeys } from './keys.ts';
 import { defineScript } from './script.ts';

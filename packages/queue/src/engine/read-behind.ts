@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis';
+import type { Redis } from '@spillway/bullmq';
 
 /** A member of a sorted set of jobs, by a time: of their end, or of their submission. */
 export interface Entry {

@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis';
+import type { Redis } from '@spillway/bullmq';
 
 /**
  * A look at the connection this often, while somebody waits for an answer on it. So many looks in a row that find no new

@@ -1,5 +1,5 @@
+import type { Redis } from '@spillway/bullmq';
 import type { Cursor, LogLine, OutputChunk, Snapshot } from '@spillway/contracts';
-import type { Redis } from 'ioredis';
 import { epochOf } from './epoch.ts';
 import { readHistory } from './history.ts';
 import { queueKeys } from './keys.ts';

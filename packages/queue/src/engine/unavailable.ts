@@ -1,5 +1,5 @@
+import type { Redis } from '@spillway/bullmq';
 import { SpillwayError } from '@spillway/contracts';
-import type { Redis } from 'ioredis';
 import { silenceOf } from './silence.ts';
 
 /** What ioredis and Redis say when a command cannot be carried out now but may be later. */

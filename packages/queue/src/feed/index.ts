@@ -1,5 +1,5 @@
+import type { Redis } from '@spillway/bullmq';
 import { type JobEvent, queueOf } from '@spillway/contracts';
-import type { Redis } from 'ioredis';
 import { epochOf } from '../engine/epoch.ts';
 import { queueKeys } from '../engine/keys.ts';
 import { isPassing, withRedis } from '../engine/unavailable.ts';

@@ -1,7 +1,4 @@
-/// <reference path="../engine/engine-scripts.d.ts" />
-import { addDelayedJob } from 'bullmq/dist/cjs/scripts/addDelayedJob-6.js';
-import { addPrioritizedJob } from 'bullmq/dist/cjs/scripts/addPrioritizedJob-9.js';
-import { addStandardJob } from 'bullmq/dist/cjs/scripts/addStandardJob-9.js';
+import { engineScripts } from '@spillway/bullmq';
 import { ADMISSION_FUNCTIONS } from '../engine/admission-script.ts';
 import { GROUP_FUNCTIONS } from '../engine/group-script.ts';
 import { LABEL_FUNCTIONS } from '../engine/label-script.ts';
@@ -154,7 +151,7 @@ const NUMBER = `redis.call('HSET', base .. id, 'n', redis.call('INCR', base .. '
 
 /** One for each line that a job can stand in, by the name that the engine has for its own script. */
 export const ADD_SCRIPTS: Readonly<Record<string, AddScript>> = {
-  addStandardJob: addScripts(addStandardJob, { ...PLAIN, lineUp: NUMBER }),
-  addDelayedJob: addScripts(addDelayedJob),
-  addPrioritizedJob: addScripts(addPrioritizedJob),
+  addStandardJob: addScripts(engineScripts.addStandardJob, { ...PLAIN, lineUp: NUMBER }),
+  addDelayedJob: addScripts(engineScripts.addDelayedJob),
+  addPrioritizedJob: addScripts(engineScripts.addPrioritizedJob),
 };

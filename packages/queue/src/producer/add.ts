@@ -1,5 +1,4 @@
-import type { JobsOptions } from 'bullmq';
-import type { Redis } from 'ioredis';
+import type { JobsOptions, Redis } from '@spillway/bullmq';
 import { groupField } from '../engine/groups.ts';
 import { queueKeys } from '../engine/keys.ts';
 import { EVENTS_KEPT } from '../engine/limits.ts';

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
+import type { Redis } from '@spillway/bullmq';
 import { type Cancellation, queueOf, SpillwayError } from '@spillway/contracts';
-import type { Redis } from 'ioredis';
 import { type CancelOrder, cancelJob } from '../engine/cancel-script.ts';
 import { queueKeys } from '../engine/keys.ts';
 import { COMMAND_KEPT_S } from '../engine/limits.ts';

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
+import type { Redis } from '@spillway/bullmq';
 import { type BatchEntry, type JobOptions, type JobType, queueOf, SpillwayError } from '@spillway/contracts';
-import type { Redis } from 'ioredis';
 import { claimKeys, queueKeys } from '../engine/keys.ts';
 import { withRedis } from '../engine/unavailable.ts';
 import { meaningOf } from './canonical.ts';

@@ -1,5 +1,5 @@
+import type { Redis } from '@spillway/bullmq';
 import type { CleanReply, CleanRequest } from '@spillway/contracts';
-import type { Redis } from 'ioredis';
 import { decodeFailure } from '../engine/failure.ts';
 import { type QueueKeys, queueKeys } from '../engine/keys.ts';
 import { indexesOf, labelParts } from '../engine/labels.ts';

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
+import type { DeduplicationOptions } from '@spillway/bullmq';
 import { type Dedupe, type ScheduleRequest, SpillwayError } from '@spillway/contracts';
-import type { DeduplicationOptions } from 'bullmq';
 
 /** By what a job is told from others, and what happens where one stands. */
 export interface DedupeBy {

@@ -1,5 +1,5 @@
+import type { Redis } from '@spillway/bullmq';
 import type { DrainReply, DrainRequest } from '@spillway/contracts';
-import type { Redis } from 'ioredis';
 import { queueKeys } from '../engine/keys.ts';
 import { EVENTS_KEPT } from '../engine/limits.ts';
 import { encodeMark } from './cancel.ts';

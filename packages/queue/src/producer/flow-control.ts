@@ -1,5 +1,5 @@
+import type { Redis } from '@spillway/bullmq';
 import { queueOf, SpillwayError } from '@spillway/contracts';
-import type { Redis } from 'ioredis';
 import { type QueueKeys, queueKeys } from '../engine/keys.ts';
 import { EVENTS_KEPT } from '../engine/limits.ts';
 import { idOfKey } from '../engine/record.ts';

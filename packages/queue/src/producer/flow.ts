@@ -1,6 +1,5 @@
+import type { JobsOptions, Redis } from '@spillway/bullmq';
 import type { ChildPolicy, FlowMember, JobOptions, JobType } from '@spillway/contracts';
-import type { JobsOptions } from 'bullmq';
-import type { Redis } from 'ioredis';
 import { queueKeys } from '../engine/keys.ts';
 import { labelsOf } from '../engine/labels.ts';
 import { EVENTS_KEPT } from '../engine/limits.ts';

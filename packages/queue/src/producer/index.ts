@@ -1,3 +1,4 @@
+import type { JobsOptions, Redis } from '@spillway/bullmq';
 import {
   type CleanReply,
   type CleanRequest,
@@ -15,8 +16,6 @@ import {
   type RetryFailedRequest,
   SpillwayError,
 } from '@spillway/contracts';
-import type { JobsOptions } from 'bullmq';
-import type { Redis } from 'ioredis';
 import { addQueues, openRecord, sealRecord } from '../engine/batches.ts';
 import { groupField, leaveGroup } from '../engine/groups.ts';
 import { queueKeys } from '../engine/keys.ts';

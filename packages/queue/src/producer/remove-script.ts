@@ -1,5 +1,4 @@
-/// <reference path="../engine/engine-scripts.d.ts" />
-import { removeJob } from 'bullmq/dist/cjs/scripts/removeJob-2.js';
+import { engineScripts } from '@spillway/bullmq';
 import { SETTLE_FUNCTIONS } from '../engine/batch-script.ts';
 import { LINE_FUNCTIONS } from '../engine/line-script.ts';
 import { defineScript } from '../engine/script.ts';
@@ -18,7 +17,7 @@ import { defineScript } from '../engine/script.ts';
  */
 export const forgetJob = defineScript(`${LINE_FUNCTIONS}${SETTLE_FUNCTIONS}
 local function engineRemove(KEYS, ARGV)
-${removeJob.content}
+${engineScripts.removeJob.content}
 end
 
 local function isInLine(id)

@@ -1,6 +1,6 @@
+import type { Redis } from '@spillway/bullmq';
+import { Job as EngineJob } from '@spillway/bullmq';
 import { queueOf, type RetryFailedReply, type RetryFailedRequest, SpillwayError } from '@spillway/contracts';
-import { Job as EngineJob } from 'bullmq';
-import type { Redis } from 'ioredis';
 import { reopenMember } from '../engine/batch-script.ts';
 import { clearCancellation } from '../engine/cancel-script.ts';
 import { decodeFailure } from '../engine/failure.ts';

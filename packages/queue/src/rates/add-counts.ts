@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis';
+import type { Redis } from '@spillway/bullmq';
 import { type QueueKeys, queueKeys } from '../engine/keys.ts';
 import { reportOthers } from '../engine/unavailable.ts';
 import { addCountsScript } from './add-counts-script.ts';

@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis';
+import type { Redis } from '@spillway/bullmq';
 import { withRedis } from '../engine/unavailable.ts';
 import { createRegistry } from '../registry/index.ts';
 import { type Crew, crewOf, drainPerSecond } from './capacity.ts';

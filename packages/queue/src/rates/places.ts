@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis';
+import type { Redis } from '@spillway/bullmq';
 import { queueKeys } from '../engine/keys.ts';
 import { placesScript } from './line-script.ts';
 

@@ -1,5 +1,5 @@
+import type { Redis } from '@spillway/bullmq';
 import { type PlaceInLine, queueOf } from '@spillway/contracts';
-import type { Redis } from 'ioredis';
 import { estimate } from './estimate.ts';
 import { createRates, remembered } from './index.ts';
 import { readPlaces } from './places.ts';

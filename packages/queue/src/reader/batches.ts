@@ -1,5 +1,5 @@
+import type { Redis } from '@spillway/bullmq';
 import { type BatchResult, type Job, unknownBatch } from '@spillway/contracts';
-import type { Redis } from 'ioredis';
 import { queuesOf } from '../engine/batches.ts';
 import { queueKeys } from '../engine/keys.ts';
 import { labelParts } from '../engine/labels.ts';

@@ -1,5 +1,5 @@
+import type { Redis } from '@spillway/bullmq';
 import { queueOf, type Snapshot } from '@spillway/contracts';
-import type { Redis } from 'ioredis';
 import { queueKeys } from '../engine/keys.ts';
 import { type Placement, toJob } from '../engine/record.ts';
 import { defineScript } from '../engine/script.ts';

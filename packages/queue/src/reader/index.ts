@@ -1,3 +1,4 @@
+import type { Redis } from '@spillway/bullmq';
 import {
   type Batch,
   type BatchResult,
@@ -12,7 +13,6 @@ import {
   type Snapshot,
   unknownJob,
 } from '@spillway/contracts';
-import type { Redis } from 'ioredis';
 import { readBatch } from '../engine/batches.ts';
 import { readGroupLimits, readGroups } from '../engine/groups.ts';
 import { queueKeys } from '../engine/keys.ts';

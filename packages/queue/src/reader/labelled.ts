@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis';
+import type { Redis } from '@spillway/bullmq';
 import { type QueueKeys, queueKeys } from '../engine/keys.ts';
 import { dropGone } from '../engine/label-script.ts';
 import { type LabelTarget, labelParts } from '../engine/labels.ts';

@@ -1,5 +1,5 @@
+import type { Redis } from '@spillway/bullmq';
 import type { Job } from '@spillway/contracts';
-import type { Redis } from 'ioredis';
 import { queueKeys } from '../engine/keys.ts';
 import { type LabelTarget, labelParts } from '../engine/labels.ts';
 import { readBrief } from './brief.ts';

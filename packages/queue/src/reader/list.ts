@@ -1,5 +1,5 @@
+import type { Redis } from '@spillway/bullmq';
 import { type Job, type JobState, queueOf, SpillwayError } from '@spillway/contracts';
-import type { Redis } from 'ioredis';
 import { type QueueKeys, queueKeys } from '../engine/keys.ts';
 import { type JobRecord, type Placement, toJob } from '../engine/record.ts';
 import type { ListQuery } from './index.ts';

@@ -1,5 +1,5 @@
+import type { Redis } from '@spillway/bullmq';
 import type { JobType, WorkerInfo } from '@spillway/contracts';
-import type { Redis } from 'ioredis';
 import { registryKeys } from '../engine/keys.ts';
 import { TYPE_MAX } from '../engine/limits.ts';
 import { withRedis } from '../engine/unavailable.ts';

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
+import type { Redis } from '@spillway/bullmq';
 import { SCHEDULES_MAX, type ScheduleRequest, SpillwayError, type TickOutcome } from '@spillway/contracts';
-import type { Redis } from 'ioredis';
 import { registryKeys } from '../engine/keys.ts';
 import type { JobRecord } from '../engine/record.ts';
 import { pairs } from '../engine/snapshot.ts';

@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
+import type { Redis } from '@spillway/bullmq';
 import { SpillwayError, TOKEN_CHAIN_MS } from '@spillway/contracts';
-import type { Redis } from 'ioredis';
 import { registryKeys } from '../engine/keys.ts';
 import { reportOthers, withRedis } from '../engine/unavailable.ts';
 
