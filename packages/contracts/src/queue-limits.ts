@@ -13,6 +13,8 @@ export type FullPolicy = Static<typeof FullPolicy>;
 /** Jobs that wait: as many as Redis has memory for, by far. */
 const Depth = Type.Integer({ minimum: 1, maximum: 100_000_000 });
 
+const WaitMs = Type.Integer({ minimum: 1, maximum: 31_536_000_000 });
+
 const LIMITS = {
   concurrency: Type.Integer({ minimum: 1, maximum: 1_000_000, description: 'jobs at once, over all workers' }),
   rate: Rate,
@@ -21,16 +23,16 @@ const LIMITS = {
     policy: Type.Optional(FullPolicy),
   }),
   oldestWaitMs: closed({
-    max: Type.Integer({
-      minimum: 1,
-      maximum: 31_536_000_000,
-      description: 'how long the first in line may have waited',
-    }),
+    max: { ...WaitMs, description: 'how long the first in line may have waited' },
     policy: Type.Optional(FullPolicy),
   }),
-  tenants: closed({ depth: { ...Depth, description: 'jobs of one tenant that have not been started' } }),
+  tenants: closed({
+    depth: Type.Optional({ ...Depth, description: 'jobs of one tenant that have not been started' }),
+    oldestWaitMs: Type.Optional({ ...WaitMs, description: 'how long the first of these may have waited' }),
+  }),
   groups: closed({
     depth: Type.Optional({ ...Depth, description: 'jobs in the line of one group' }),
+    oldestWaitMs: Type.Optional({ ...WaitMs, description: 'how long the first in that line may have waited' }),
     ...QueueGroupLimits.properties,
   }),
 };

@@ -234,6 +234,48 @@ test('a group has so many jobs in its line', async () => {
   expect(await refusals([queue.submit({}, { group: 'b' })])).toBe(0);
 });
 
+test('a tenant whose first job has waited too long sends no more, and the others do', async () => {
+  await using sandbox = await openSandbox();
+  const { producer, redis, prefix } = await openQueue(sandbox);
+  await producer.setLimits('work', { tenants: { oldestWaitMs: 60_000 } });
+  const submit = (tenant: string, options = {}) => producer.submit({ type: TYPE, input: {}, options, tenant });
+  const waitsFor = (id: string, ms: number) =>
+    redis.hset(queueKeys(prefix, 'work').job(id), 'timestamp', Date.now() - ms);
+  const delayed = await submit('a', { delayMs: 3_600_000 });
+  const first = await submit('a');
+  await submit('b');
+  await waitsFor(delayed.id, 90_000);
+  expect(await refusals([submit('a')])).toBe(0);
+  await waitsFor(first.id, 90_000);
+  expect(await refusals([submit('a'), submit('a', { priority: 3 }), submit('b')])).toBe(2);
+  await expect(submit('a')).rejects.toThrow(
+    "expected queue work to start a tenant's jobs within 60000 ms, got one that",
+  );
+  await producer.cancel(first.id, 'us');
+  expect(await refusals([submit('a')])).toBe(0);
+});
+
+test('a group whose first job has waited too long in its line takes no more, and the others do', async () => {
+  await using sandbox = await openSandbox();
+  const queue = await openQueue(sandbox);
+  const { producer, redis, prefix } = queue;
+  const keys = queueKeys(prefix, 'work');
+  await producer.setLimits('work', { groups: { oldestWaitMs: 60_000, default: { concurrency: 1 } } });
+  const grouped = (group: string) => queue.submit({}, { group });
+  const letGo = await grouped('a');
+  const first = await grouped('a');
+  await redis.hset(keys.job(letGo.id), 'timestamp', Date.now() - 90_000);
+  expect(await refusals([grouped('a')])).toBe(0);
+  await redis.hset(keys.job(first.id), 'timestamp', Date.now() - 90_000);
+  expect(await refusals([grouped('a'), grouped('b'), queue.submit()])).toBe(1);
+  await expect(grouped('a')).rejects.toThrow(
+    "expected queue work to start a group's jobs within 60000 ms, got one that",
+  );
+  await producer.setLimits('work', { groups: {}, tenants: {} });
+  expect(await refusals([grouped('a')])).toBe(0);
+  expect(await redis.hget(keys.meta, 'admission')).toBeNull();
+});
+
 test('those who are refused are told when the excess has drained, one after the other', async () => {
   await using sandbox = await openSandbox();
   const { redis, prefix } = await openQueue(sandbox);

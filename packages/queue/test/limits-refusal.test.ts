@@ -14,6 +14,11 @@ test.each<[string, Refusal, number]>([
   ['as much of the line as has waited too long', refusal('oldestWaitMs', 60_000, 80_000, 400), 100],
   ["a tenant's job, with those of others between", refusal('tenants.depth', 10, 10, 200), 20],
   ["a group's jobs", refusal('groups.depth', 5, 6, 60), 20],
+  [
+    "as much of the line as a tenant's or a group's job has waited too long",
+    refusal('groups.oldestWaitMs', 60_000, 80_000, 400),
+    100,
+  ],
 ])('what has to leave the line is %s', (_name, refused, jobs) => {
   expect(excessOf(refused)).toBe(jobs);
 });

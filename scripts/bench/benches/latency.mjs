@@ -12,7 +12,7 @@ const STEP_MS = 50;
 export const latency = {
   name: 'latency',
   scenarios({ quick }) {
-    const ms = quick ? { warmUp: 1_000, measured: 3_000 } : { warmUp: 3_000, measured: 10_000 };
+    const ms = quick ? { warmUp: 1_000, measured: 3_000 } : { warmUp: 10_000, measured: 10_000 };
     const how = `${JOBS_PER_SECOND} jobs per second for ${ms.measured / 1000} s, ${SOCKETS} sockets`;
     return [
       { id: 'latency', title: `Latency, no-op jobs: ${how}`, ...scenario('noop', ms, 0) },

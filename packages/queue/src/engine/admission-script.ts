@@ -6,7 +6,7 @@ const CLEARED_MAX = 100;
 
 /**
  * Lua function `admissionOf(base, text)`: decides in the step that stores a job whether its queue takes it. `text` is what
- * `meta` says of it: `depth` and `oldestWaitMs` {max, policy}, `tenants` and `groups` {depth}. All numbers are read once a call
+ * `meta` says of it: `depth` and `oldestWaitMs` {max, policy}, `tenants` and `groups` {depth, oldestWaitMs}. All numbers are read once a call
  * and cost the same at any length of the line. What it returns has
  *
  *   judge(priority, tenant, group)   'in', 'park', or why not: {limit, max, found, depth}. To make room for the job it may have
@@ -77,7 +77,7 @@ local function hasStarted(base, id)
 end
 
 local function admissionOf(base, text)
-  local self, limits, counted, waited = {}, cjson.decode(text), nil, nil
+  local self, limits, waits, counted, waited = {}, cjson.decode(text), {}, nil, nil
 
   local function counts()
     counted = counted or {line = lineOf(base), parked = parkedOf(base)}
@@ -88,14 +88,38 @@ local function admissionOf(base, text)
     return {limit, max, found, counts().line + counts().parked}
   end
 
-  local function held(tenant)
-    local key = base .. 'tenant:' .. tenant
-    if redis.call('ZCARD', key) < limits.tenants.depth then return redis.call('ZCARD', key) end
+  local function clearHead(key)
     for _, id in ipairs(redis.call('ZRANGE', key, 0, ${CLEARED_MAX - 1})) do
       if not hasStarted(base, id) then break end
       redis.call('ZREM', key, id)
     end
+  end
+
+  local function held(key)
+    if redis.call('ZCARD', key) >= limits.tenants.depth then clearHead(key) end
     return redis.call('ZCARD', key)
+  end
+
+  -- How long the first one has waited: of a tenant, the first that is not delayed.
+  local function waitOfTenant(key)
+    clearHead(key)
+    local now = redisNow()
+    for _, id in ipairs(redis.call('ZRANGE', key, 0, ${CLEARED_MAX - 1})) do
+      local since = not hasStarted(base, id) and waitsSince(base, id, now)
+      if since and since <= now then return now - since end
+    end
+    return 0
+  end
+
+  local function waitOfGroup(key)
+    local now = redisNow()
+    return now - waitsSince(base, redis.call('ZRANGE', key, 0, 0)[1], now)
+  end
+
+  -- A call is one tenant's, and few groups': what it has read of one holds for all its jobs.
+  local function once(key, read)
+    waits[key] = waits[key] or read(key)
+    return waits[key]
   end
 
   -- The job that is dropped for one of this priority: the last of the lowest one. One that others stand for is left alone.
@@ -130,15 +154,25 @@ local function admissionOf(base, text)
 
   local function ofTenant(tenant, count)
     if not limits.tenants or not tenant then return nil end
-    local found = held(tenant)
-    if found + count > limits.tenants.depth then return refusal('tenants.depth', limits.tenants.depth, found) end
+    local key, depth, longest = base .. 'tenant:' .. tenant, limits.tenants.depth, limits.tenants.oldestWaitMs
+    local found = depth and held(key) or 0
+    if depth and found + count > depth then return refusal('tenants.depth', depth, found) end
+    local wait = longest and once(key, waitOfTenant)
+    if longest and wait > longest then return refusal('tenants.oldestWaitMs', longest, wait) end
+  end
+
+  local function ofGroup(group)
+    if not limits.groups or not group then return nil end
+    local depth, longest = limits.groups.depth, limits.groups.oldestWaitMs
+    local found = depth and tonumber(redis.call('ZSCORE', base .. 'groups', group) or 0)
+    if depth and found >= depth then return refusal('groups.depth', depth, found) end
+    local wait = longest and once(base .. 'group:line:' .. group, waitOfGroup)
+    if longest and wait > longest then return refusal('groups.oldestWaitMs', longest, wait) end
   end
 
   function self.judge(priority, tenant, group)
-    local why = ofTenant(tenant, 1)
+    local why = ofTenant(tenant, 1) or ofGroup(group)
     if why then return why end
-    local inGroup = limits.groups and limits.groups.depth and group and tonumber(redis.call('ZSCORE', base .. 'groups', group) or 0)
-    if inGroup and inGroup >= limits.groups.depth then return refusal('groups.depth', limits.groups.depth, inGroup) end
     local over = {}
     for _, name in ipairs({'oldestWaitMs', 'depth'}) do
       local found = exceeded(name)

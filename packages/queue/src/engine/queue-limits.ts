@@ -44,7 +44,8 @@ export function decodeLimits(text: string | null | undefined): QueueLimits | und
 /** What `meta` holds of the limits, the engine's own fields among it, as names and values. Pure. */
 export function metaFields({ groups, ...limits }: QueueLimits): (string | number)[] {
   const { concurrency = '', rate, depth, oldestWaitMs, tenants } = limits;
-  const judged = { depth, oldestWaitMs, tenants, groups: groups?.depth && { depth: groups.depth } };
+  const lines = groups && { depth: groups.depth, oldestWaitMs: groups.oldestWaitMs };
+  const judged = { depth, oldestWaitMs, tenants: unlessEmpty(tenants), groups: unlessEmpty(lines) };
   const fields = {
     limits: textOf(limits),
     // Apart from the others: queues without these pay no more than one field of a read for them.
@@ -54,6 +55,10 @@ export function metaFields({ groups, ...limits }: QueueLimits): (string | number
     duration: rate?.perMs ?? '',
   };
   return Object.entries(fields).flat();
+}
+
+function unlessEmpty<T extends object>(limits: T | undefined): T | undefined {
+  return limits && Object.values(limits).some((limit) => limit !== undefined) ? limits : undefined;
 }
 
 function textOf(limits: object): string {

@@ -2,7 +2,7 @@ import { SpillwayError } from '@spillway/contracts';
 
 /** Why a queue does not take a job, as the script says it. */
 export interface Refusal {
-  limit: 'depth' | 'oldestWaitMs' | 'tenants.depth' | 'groups.depth';
+  limit: 'depth' | 'oldestWaitMs' | 'tenants.depth' | 'tenants.oldestWaitMs' | 'groups.depth' | 'groups.oldestWaitMs';
   max: number;
   found: number;
   /** Jobs that wait in the queue. */
@@ -20,7 +20,7 @@ export function readRefusal([limit, max, found, depth]: readonly unknown[]): Ref
 
 /** Jobs that have to leave the line before this limit has room. Of a tenant or group, others leave it beside its own. Pure. */
 export function excessOf({ limit, max, found, depth }: Refusal): number {
-  if (limit === 'oldestWaitMs') return Math.ceil((depth * (found - max)) / Math.max(found, 1));
+  if (limit.endsWith('oldestWaitMs')) return Math.ceil((depth * (found - max)) / Math.max(found, 1));
   const excess = Math.max(1, found - max + 1);
   return limit === 'depth' ? excess : Math.ceil((excess * Math.max(depth, found)) / Math.max(found, 1));
 }
@@ -56,7 +56,11 @@ function reasonOf(queue: string, { limit, max, found, depth }: Refusal): string 
       return `expected queue ${queue} to start jobs within ${max} ms, got one that has waited ${found} ms, among ${depth}`;
     case 'tenants.depth':
       return `expected room below ${max} waiting jobs of one tenant in queue ${queue}, got ${found} that wait`;
+    case 'tenants.oldestWaitMs':
+      return `expected queue ${queue} to start a tenant's jobs within ${max} ms, got one that has waited ${found} ms`;
     case 'groups.depth':
       return `expected room below ${max} waiting jobs of one group in queue ${queue}, got ${found} that wait`;
+    case 'groups.oldestWaitMs':
+      return `expected queue ${queue} to start a group's jobs within ${max} ms, got one that has waited ${found} ms`;
   }
 }
