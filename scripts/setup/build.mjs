@@ -7,6 +7,8 @@ import { Problem, say } from '../say.mjs';
 import { toolFolder } from './project.mjs';
 
 const NOT_BUILT_FROM = new Set(['dist', 'node_modules', 'test']);
+/** What every workspace is built from, beside its own files. */
+const SHARED = ['package.json', 'package-lock.json', 'tsconfig.base.json', 'tsconfig.json', 'scripts/setup/bundle.mjs'];
 const STAMP_FILE = path.join(toolFolder, 'built');
 
 /**
@@ -63,7 +65,7 @@ function isBuilt(workspace) {
  * @param {string[]} workspaces
  */
 function fingerprint(folder, workspaces) {
-  const shared = ['package-lock.json', 'tsconfig.base.json', 'tsconfig.json'].map((name) => path.join(folder, name));
+  const shared = SHARED.map((name) => path.join(folder, name));
   const hash = createHash('sha256');
   for (const file of [...shared, ...workspaces.flatMap(listSources)].sort()) {
     hash.update(path.relative(folder, file)).update('\0').update(readFileSync(file)).update('\0');

@@ -1,5 +1,5 @@
 import type { BatchReply, Job, Problem, QueueInfo, QueueLimits, SubmitReply } from '@spillway/contracts';
-import { call, type Reply, startService, startSpillway, until } from '@spillway/testkit';
+import { call, type Reply, type Spillway, startService, startSpillway, until } from '@spillway/testkit';
 
 const HOUR_MS = 3_600_000;
 /** Nothing of the queue runs while a job holds the only place that it has. */
@@ -13,8 +13,29 @@ const submit = (url: string, options = {}) =>
   call<SubmitReply & Problem>(url, 'POST', '/v1/jobs', { type: 'demo.noop', options });
 const queue = async (url: string) => (await call<QueueInfo>(url, 'GET', '/v1/queues/demo')).body;
 
+let spillway: Spillway;
+
+beforeAll(async () => {
+  spillway = await startSpillway();
+});
+
+afterAll(() => spillway?.[Symbol.asyncDispose]());
+
+/** The next test finds the queue as if it were new. */
+afterEach(async () => {
+  const { url } = spillway;
+  await put(url, {});
+  await call(url, 'POST', '/v1/queues/demo/drain', { delayed: true });
+  await call(url, 'POST', '/v1/queues/demo/resume');
+  await until('an idle queue', async () => {
+    const { active, waiting, delayed } = (await queue(url)).counts;
+    return active + waiting + delayed === 0;
+  });
+  for (const state of ['completed', 'cancelled'])
+    await call(url, 'POST', '/v1/queues/demo/clean', { state, olderThanMs: 0 });
+});
+
 test('limits are replaced as a whole, shown with the queue, and refused as a whole', async () => {
-  await using spillway = await startSpillway();
   const { url } = spillway;
   const limits = { concurrency: 3, rate: { max: 5, perMs: HOUR_MS }, depth: { max: 10, policy: 'park' } };
   expect(await put(url, { ...limits, tenants: null })).toMatchObject({ status: 200, body: limits });
@@ -41,7 +62,6 @@ test('limits are replaced as a whole, shown with the queue, and refused as a who
 });
 
 test('a full queue answers 429 with the time after which it has room, and each job of a batch by itself', async () => {
-  await using spillway = await startSpillway();
   const { url } = spillway;
   await call(url, 'POST', '/v1/queues/demo/pause');
   await put(url, { depth: { max: 3 } });
@@ -60,7 +80,6 @@ test('a full queue answers 429 with the time after which it has room, and each j
 });
 
 test('a batch that found the queue full is completed when it is sent again under its key', async () => {
-  await using spillway = await startSpillway();
   const { url } = spillway;
   await call(url, 'POST', '/v1/queues/demo/pause');
   await put(url, { depth: { max: 2 } });
@@ -76,9 +95,7 @@ test('a batch that found the queue full is completed when it is sent again under
 });
 
 test('two api processes that are hammered at once never exceed one depth', async () => {
-  await using spillway = await startSpillway();
-  const other = await startService('api', { ...spillway.env, SPILLWAY_STATUS_URL: spillway.status.url });
-  spillway.sandbox.defer(() => other.stop());
+  await using other = await startService('api', { ...spillway.env, SPILLWAY_STATUS_URL: spillway.status.url });
   await call(spillway.url, 'POST', '/v1/queues/demo/pause');
   await put(spillway.url, { depth: { max: 200 } });
   const kinds = [{}, { priority: 1 }, { tags: ['t'] }, { group: 'g' }];
@@ -91,7 +108,6 @@ test('two api processes that are hammered at once never exceed one depth', async
 });
 
 test('a job that is parked behind a full line runs when there is room', async () => {
-  await using spillway = await startSpillway();
   const { url } = spillway;
   await put(url, { concurrency: 1, depth: { max: 1, policy: 'park' } });
   const held = (await call<SubmitReply>(url, 'POST', '/v1/jobs', HELD)).body;
@@ -104,7 +120,6 @@ test('a job that is parked behind a full line runs when there is room', async ()
 });
 
 test('a job runs at its time, at once where that has passed, and is refused where it is too far off', async () => {
-  await using spillway = await startSpillway();
   const { url } = spillway;
   const soon = new Date(Date.now() + HOUR_MS).toISOString();
   expect((await submit(url, { runAt: soon })).body).toMatchObject({ state: 'delayed', runAt: soon });

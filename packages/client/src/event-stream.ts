@@ -49,7 +49,9 @@ function takeField(fields: { event: string; data: string[]; id: string }, line: 
 export async function* readLines(body: ReadableStream<Uint8Array>, hearing?: StreamHearing): AsyncGenerator<string> {
   const reader = body.getReader();
   const decoder = new TextDecoder();
-  let rest = '';
+  // The end of a line may be megabytes away: only what is new is looked through for it.
+  let line = '';
+  let heldBack = '';
   const stop = () => void reader.cancel().catch(() => {});
   for (const signal of hearing?.stops ?? []) {
     if (signal.aborted) stop();
@@ -60,11 +62,14 @@ export async function* readLines(body: ReadableStream<Uint8Array>, hearing?: Str
       const { done, value } = await reader.read();
       if (done) return;
       hearing?.heard();
-      rest += decoder.decode(value, { stream: true });
-      const held = rest.endsWith('\r') ? rest.length - 1 : rest.length;
-      const lines = rest.slice(0, held).split(/\r\n|\r|\n/);
-      rest = (lines.pop() ?? '') + rest.slice(held);
-      yield* lines;
+      const text = heldBack + decoder.decode(value, { stream: true });
+      heldBack = text.endsWith('\r') ? '\r' : '';
+      const [first = '', ...others] = text.slice(0, text.length - heldBack.length).split(/\r\n|\r|\n/);
+      line += first;
+      if (others.length === 0) continue;
+      yield line;
+      line = others.pop() ?? '';
+      yield* others;
     }
   } finally {
     hearing?.end();

@@ -22,6 +22,13 @@ export interface WindowedSnapshot extends Snapshot {
   first: { log: number; output: number };
 }
 
+/**
+ * Most bytes of log and output that Redis is asked for at a time, about half a millisecond of its time. A job may have 16 MB
+ * of them: asked for at once by sixty watchers that come back, Redis answered nobody for seconds, was taken for dead, and
+ * was asked for the same again.
+ */
+const PAGE_BYTES = 262_144;
+
 type Reply = [
   position: string,
   place: Placement['place'] | null,
@@ -50,8 +57,9 @@ export function windowAfter(after?: WatchedFrom): SnapshotWindow {
 export const NO_WINDOW: SnapshotWindow = { log: { from: 0, most: 0 }, output: { from: 0, most: 0 } };
 
 /**
- * Reads the job at one stream position, atomically; undefined where there is no such job (any more). Log and output start
- * at 0 for a watcher that comes from another epoch.
+ * The job at one stream position; undefined where there is no such job (any more). Log and output start at 0 for a watcher that
+ * comes from another epoch. Where they are long they are read page by page: the last page is one step with the job, and what
+ * the pages before it hold never changes.
  */
 export async function takeSnapshot(
   redis: Redis,
@@ -61,7 +69,7 @@ export async function takeSnapshot(
 ): Promise<WindowedSnapshot | undefined> {
   for (;;) {
     const epoch = await epochOf(redis);
-    const reply = await read(redis, prefix, job, window.epoch === epoch ? window : vouchedFor(window));
+    const reply = await readPages(redis, prefix, job, window.epoch === epoch ? window : vouchedFor(window));
     // Redis was restarted between the question and the reply: what was asked from there on may not be what it means now.
     if ((await epochOf(redis)) === epoch) return toSnapshot(job.id, reply, epoch);
   }
@@ -71,6 +79,49 @@ export async function takeSnapshot(
 function vouchedFor({ log, output, epoch }: SnapshotWindow): SnapshotWindow {
   if (epoch === undefined) return { log, output };
   return { log: { ...log, from: 0 }, output: { ...output, from: 0 } };
+}
+
+async function readPages(
+  redis: Redis,
+  prefix: string,
+  job: { queue: string; id: string },
+  window: SnapshotWindow,
+): Promise<Reply> {
+  let log: Part | undefined;
+  let output: Part | undefined;
+  for (;;) {
+    const rest = { log: after(window.log, log), output: after(window.output, output) };
+    const reply = await read(redis, prefix, job, rest);
+    const [position, place, score, record, logFirst, lines, outputFirst, chunks, logTotal, outputTotal] = reply;
+    if (!place) return reply;
+    log = joined(log, { first: logFirst, items: lines });
+    output = joined(output, { first: outputFirst, items: chunks });
+    if (isWhole(log, window.log, logTotal) && isWhole(output, window.output, outputTotal))
+      return [position, place, score, record, log.first, log.items, output.first, output.items, logTotal, outputTotal];
+  }
+}
+
+/** Some of a job's lines or chunks, without a hole. */
+interface Part {
+  first: number;
+  items: string[];
+}
+
+type Range = SnapshotWindow['log'];
+
+/** What is left of a range behind the part of it that was read. */
+function after(range: Range, read: Part | undefined): Range {
+  return read ? { from: read.first + read.items.length, most: range.most - read.items.length } : range;
+}
+
+/** What goes between two pages, because a job keeps its newest only, takes with it all that came before. */
+function joined(before: Part | undefined, page: Part): Part {
+  if (!before || page.first > before.first + before.items.length) return page;
+  return { first: before.first, items: [...before.items, ...page.items] };
+}
+
+function isWhole({ first, items }: Part, { most }: Range, total: number): boolean {
+  return items.length >= most || first + items.length >= total;
 }
 
 async function read(
@@ -83,7 +134,7 @@ async function read(
   return (await readSnapshot(
     redis,
     [keys.job(id), keys.events, keys.completed, keys.failed, keys.delayed, keys.blocked],
-    [id, log.from, output.from, log.most, output.most],
+    [id, log.from, output.from, log.most, output.most, PAGE_BYTES],
   )) as Reply;
 }
 
