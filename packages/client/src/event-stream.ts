@@ -49,9 +49,7 @@ function takeField(fields: { event: string; data: string[]; id: string }, line: 
 export async function* readLines(body: ReadableStream<Uint8Array>, hearing?: StreamHearing): AsyncGenerator<string> {
   const reader = body.getReader();
   const decoder = new TextDecoder();
-  // The end of a line may be megabytes away: only what is new is looked through for it.
-  let line = '';
-  let heldBack = '';
+  const cut = lineCutter();
   const stop = () => void reader.cancel().catch(() => {});
   for (const signal of hearing?.stops ?? []) {
     if (signal.aborted) stop();
@@ -62,14 +60,7 @@ export async function* readLines(body: ReadableStream<Uint8Array>, hearing?: Str
       const { done, value } = await reader.read();
       if (done) return;
       hearing?.heard();
-      const text = heldBack + decoder.decode(value, { stream: true });
-      heldBack = text.endsWith('\r') ? '\r' : '';
-      const [first = '', ...others] = text.slice(0, text.length - heldBack.length).split(/\r\n|\r|\n/);
-      line += first;
-      if (others.length === 0) continue;
-      yield line;
-      line = others.pop() ?? '';
-      yield* others;
+      yield* cut(decoder.decode(value, { stream: true }));
     }
   } finally {
     hearing?.end();
@@ -77,4 +68,21 @@ export async function* readLines(body: ReadableStream<Uint8Array>, hearing?: Str
     // Whoever stops reading wants no more: this also ends the request.
     await reader.cancel().catch(() => {});
   }
+}
+
+/** Gives the lines that end in each piece. The end of one may be megabytes away: only what is new is looked through for it. */
+function lineCutter(): (piece: string) => string[] {
+  let line = '';
+  let heldBack = '';
+  return (piece) => {
+    const text = heldBack + piece;
+    heldBack = text.endsWith('\r') ? '\r' : '';
+    const [first = '', ...others] = text.slice(0, text.length - heldBack.length).split(/\r\n|\r|\n/);
+    line += first;
+    const last = others.pop();
+    if (last === undefined) return [];
+    const whole = [line, ...others];
+    line = last;
+    return whole;
+  };
 }

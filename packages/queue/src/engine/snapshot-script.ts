@@ -1,7 +1,7 @@
 import { defineScript } from './script.ts';
 
-/** Items that are read from a list at a time: so few that those beyond the bytes wanted cost little. */
-const STEP = 50;
+/** Items that are read from a list at first, then twice as many, and so on: long ones end it before many were read in vain. */
+const STEP = 16;
 
 /**
  * A job at one position of its queue's event stream, with the log and output that follow a cursor: one step, so that
@@ -37,14 +37,15 @@ local function tail(key, field, from, most)
   local total = tonumber(redis.call('HGET', job, field) or 0)
   local first = total - redis.call('LLEN', key)
   local start = math.max(from, first)
-  local items, past = {}, math.min(start + most, total)
+  local items, past, step = {}, math.min(start + most, total), ${STEP}
   while start + #items < past do
     local at = start + #items - first
-    for _, item in ipairs(redis.call('LRANGE', key, at, math.min(at + ${STEP}, past - first) - 1)) do
+    for _, item in ipairs(redis.call('LRANGE', key, at, math.min(at + step, past - first) - 1)) do
       if room < #item and items[1] then return {start, items, total} end
       items[#items + 1] = item
       room = room - #item
     end
+    step = step * 2
   end
   return {math.min(start, total), items, total}
 end

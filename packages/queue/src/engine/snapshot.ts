@@ -23,9 +23,9 @@ export interface WindowedSnapshot extends Snapshot {
 }
 
 /**
- * Most bytes of log and output that Redis is asked for at a time, about half a millisecond of its time. A job may have 16 MB
- * of them: asked for at once by sixty watchers that come back, Redis answered nobody for seconds, was taken for dead, and
- * was asked for the same again.
+ * Most bytes of log and output that Redis is asked for at a time, about a millisecond of its time. A job may have 16 MB of
+ * them: asked for at once by sixty watchers that come back, Redis answered nobody for seconds, was taken for dead, and was
+ * asked for the same again (docs/decisions/0006-snapshot-in-one-script.md).
  */
 const PAGE_BYTES = 262_144;
 
