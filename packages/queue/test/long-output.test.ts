@@ -1,7 +1,7 @@
 import type { Cursor, Snapshot } from '@spillway/contracts';
 import { openSandbox, until } from '@spillway/testkit';
 import { queueKeys } from '../src/engine/keys.ts';
-import { takeSnapshot, windowAfter } from '../src/engine/snapshot.ts';
+import { takeSnapshot, type WindowedSnapshot, windowAfter } from '../src/engine/snapshot.ts';
 import { createReader } from '../src/reader/index.ts';
 import { connectOver, openQueue, TYPE } from './fixture.ts';
 import { argumentsOf } from './script-calls.ts';
@@ -59,19 +59,26 @@ test('7 MB of output come in calls that are short for Redis, and whole', async (
 
 test('a snapshot that is taken while the job writes has no hole, and ends where its job stands', async () => {
   await using sandbox = await openSandbox();
-  const { id, reader, write } = await openLongJob(sandbox);
-  await write(100, 100);
+  const { id, redis, prefix, write } = await openLongJob(sandbox);
+  await write(990, 100);
   let writing = true;
   const writer = (async () => {
-    while (writing) await write(7, 3, 100_000);
+    while (writing) await write(7, 3);
   })();
-  const snapshots: Snapshot[] = [];
-  await until('ten snapshots', async () => snapshots.push(await reader.snapshot(id)) === 10);
+  const snapshots: WindowedSnapshot[] = [];
+  await until('ten snapshots', async () => {
+    const snapshot = await takeSnapshot(redis, prefix, { queue: TYPE.queue, id }, windowAfter());
+    return snapshot && snapshots.push(snapshot) === 10;
+  });
   writing = false;
   await writer;
-  for (const snapshot of snapshots) expectWhole(snapshot, { log: 0, output: 0 });
-  const ends = snapshots.map(({ cursor }) => cursor.output);
+  for (const snapshot of snapshots) {
+    expectWhole(snapshot, snapshot.first);
+    expect(snapshot.cursor).toMatchObject(snapshot.totals);
+  }
+  const ends = snapshots.map(({ totals }) => totals.output);
   expect(ends).toEqual(ends.toSorted((a, b) => a - b));
+  expect(snapshots.at(-1)?.totals.log).toBeGreaterThan(1000);
 });
 
 test('what a job forgets between two pages is missing at the beginning, and nowhere else', async () => {

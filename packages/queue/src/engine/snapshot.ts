@@ -3,7 +3,6 @@ import type { Cursor, LogLine, OutputChunk, Snapshot } from '@spillway/contracts
 import { epochOf } from './epoch.ts';
 import { readHistory } from './history.ts';
 import { queueKeys } from './keys.ts';
-import { LOG_LINES_KEPT, OUTPUT_CHUNKS_KEPT } from './limits.ts';
 import { type JobRecord, type Placement, toJob } from './record.ts';
 import { readSnapshot } from './snapshot-script.ts';
 
@@ -45,11 +44,14 @@ type Reply = [
 /** Where a watcher stands, as far as a snapshot has to know. */
 export type WatchedFrom = Pick<Cursor, 'log' | 'output' | 'epoch'>;
 
-/** The window of a watcher that stands at `after`: everything that follows. */
+/**
+ * The window of a watcher that stands at `after`: everything that follows. It has no end: while its pages are read the job may
+ * write more than it keeps, and what is told up to a position must be all up to there.
+ */
 export function windowAfter(after?: WatchedFrom): SnapshotWindow {
   return {
-    log: { from: after?.log ?? 0, most: LOG_LINES_KEPT },
-    output: { from: after?.output ?? 0, most: OUTPUT_CHUNKS_KEPT },
+    log: { from: after?.log ?? 0, most: Number.MAX_SAFE_INTEGER },
+    output: { from: after?.output ?? 0, most: Number.MAX_SAFE_INTEGER },
     epoch: after?.epoch,
   };
 }
