@@ -3,7 +3,8 @@ import { Readable } from 'node:stream';
 import { UnrecoverableJobError } from '@spillway/worker';
 import { type Agent, type Dispatcher, request } from 'undici';
 import type { Permit } from './addresses.ts';
-import { callProblem, mayPass, openOutbound, outboundUrl, type Resolve } from './outbound.ts';
+import { callProblem, mayPass, openOutbound, type Resolve } from './outbound.ts';
+import { outboundUrl } from './outbound-url.ts';
 
 const MAX_REDIRECTS = 3;
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);

@@ -69,21 +69,6 @@ export function mayPass(status: number): boolean {
   return status >= 500 || PASSING.has(status);
 }
 
-/** An address that a job may ask for. @throws UnrecoverableJobError where it is none that can be called safely. */
-export function outboundUrl(text: string | URL): URL {
-  if (typeof text === 'string' && !URL.canParse(text)) {
-    throw new UnrecoverableJobError(`expected an http(s) URL, got ${JSON.stringify(text)}`);
-  }
-  const url = new URL(text);
-  if (url.protocol !== 'http:' && url.protocol !== 'https:') {
-    throw new UnrecoverableJobError(`expected an http(s) URL, got one that begins with ${url.protocol}//`);
-  }
-  if (url.username || url.password) {
-    throw new UnrecoverableJobError('expected a URL without user name and password: a job and its input can be read');
-  }
-  return url;
-}
-
 /**
  * What to throw for a failed call. Connection errors carry their reason in a code, and some have no message at all; an
  * aborted call ends with the reason of the signal.

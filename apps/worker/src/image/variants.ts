@@ -2,9 +2,7 @@ import { parse } from 'node:path';
 import { type FileStore, fileRef, fileUrl } from '@spillway/files';
 import { UnrecoverableJobError } from '@spillway/worker';
 import sharp, { type AvifOptions, type Sharp } from 'sharp';
-
-export const FORMATS = ['avif', 'webp', 'jpeg', 'png'] as const;
-export type Format = (typeof FORMATS)[number];
+import type { Format } from './formats.ts';
 
 /** Formats that are read. Others that libvips knows (SVG, PDF) draw rather than hold pixels. */
 const READABLE = new Set(['jpeg', 'png', 'webp', 'heif', 'gif', 'tiff']);

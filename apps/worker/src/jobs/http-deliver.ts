@@ -1,6 +1,5 @@
 import { defineJob, Type } from '@spillway/worker';
-import { deliver } from '../delivery.ts';
-import { outboundUrl } from '../outbound.ts';
+import { outboundUrl } from '../outbound-url.ts';
 import { RequestHeaders } from '../request-headers.ts';
 import { settings } from '../settings.ts';
 import { webhookHeaders } from '../signature.ts';
@@ -31,6 +30,8 @@ export const httpDeliver = defineJob({
     durationMs: Type.Integer(),
   }),
   async run({ id, attempt, input, signal, progress, log }) {
+    // Opened with the first delivery, as no other job needs its HTTP client.
+    const { deliver } = await import('../delivery.ts');
     const { permit, signingKey } = settings();
     const { method } = input;
     const url = outboundUrl(input.url);

@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { defineJob, FileRef, Type } from '@spillway/worker';
-import { FORMATS, openPicture, planVariants, saveVariant } from '../image/variants.ts';
+import { FORMATS } from '../image/formats.ts';
 import { readSource } from '../source.ts';
 
 const MAX_BYTES = 100 * 1024 * 1024;
@@ -43,6 +43,8 @@ export const imageVariants = defineJob({
   ),
   output: Type.Object({ variants: Type.Array(Variant) }),
   async run({ input, files, signal, progress, log, output, step }) {
+    // Opened with the first photo, as no other job needs sharp.
+    const { openPicture, planVariants, saveVariant } = await import('../image/variants.ts');
     const photo = await openPicture(await readSource(input.source, { files, signal, maxBytes: MAX_BYTES }));
     log(`${photo.name}: ${photo.format}, ${photo.width} × ${photo.height}`);
     if (Math.max(...input.widths) > photo.width) log(`no wider than the original: ${photo.width} pixels`);
