@@ -2,7 +2,7 @@ import { CancelledError, type JobEvent } from '@spillway/contracts';
 import { openSandbox, type Sandbox, until } from '@spillway/testkit';
 import type { ConsumerSetup, Lease, Outcome } from '../src/consumer/index.ts';
 import { queueKeys } from '../src/engine/keys.ts';
-import { COMPLETED, consume, gate, openFeed, openQueue } from './fixture.ts';
+import { COMPLETED, connectOver, consume, gate, openFeed, openQueue } from './fixture.ts';
 import { standIn } from './lines.ts';
 
 const CANCELLED = { code: 'cancelled', message: 'cancelled by ann: a mistake' };
@@ -223,18 +223,23 @@ test.each(['seen', 'not seen'])(
 
 test('jobs that nobody cancels are not looked at one by one', async () => {
   await using sandbox = await openSandbox();
-  const { submit, redis } = await openQueue(sandbox);
-  const monitor = await redis.monitor();
-  sandbox.defer(() => monitor.disconnect());
+  const { submit } = await openQueue(sandbox);
+  const redis = await connectOver(sandbox.redisUrl, sandbox, 'worker');
   const looks: string[][] = [];
-  monitor.on('monitor', (_time: string, args: string[]) => {
-    if (args.join(' ').includes(sandbox.prefix)) looks.push(args);
-  });
+  const send = redis.sendCommand.bind(redis);
+  redis.sendCommand = (command, ...rest) => {
+    looks.push([command.name, ...command.args.map(String)]);
+    return send(command, ...rest);
+  };
   const finish = gate();
-  await consume(sandbox, async () => {
-    await finish.opened;
-    return COMPLETED;
-  });
+  await consume(
+    sandbox,
+    async () => {
+      await finish.opened;
+      return COMPLETED;
+    },
+    { redis },
+  );
   await submit();
   await until(
     'two looks',
