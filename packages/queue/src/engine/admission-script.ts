@@ -116,7 +116,7 @@ local function admissionOf(base, text)
     return now - waitsSince(base, redis.call('ZRANGE', key, 0, 0)[1], now)
   end
 
-  -- A call is one tenant's, and few groups': what it has read of one holds for all its jobs.
+  -- What a call has read of a tenant or a group holds for all of their jobs in it.
   local function once(key, read)
     waits[key] = waits[key] or read(key)
     return waits[key]
