@@ -5,12 +5,12 @@ import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController, t
 import { registerAccess } from './plugins/access.ts';
 import { answerBadHttp, answerBeforeRouting, registerErrors } from './plugins/errors.ts';
 import { registerJsonBody } from './plugins/json-body.ts';
+import { lazySerializers, lazyValidators } from './plugins/lazy-compilers.ts';
 import { registerLive } from './plugins/live.ts';
 import { registerMetrics } from './plugins/metrics.ts';
 import { registerOpenApi } from './plugins/openapi.ts';
 import { registerPages } from './plugins/pages.ts';
 import { makeRequestId, registerRequestId } from './plugins/request-id.ts';
-import { lazySerializers } from './plugins/serializers.ts';
 import { registerRoutes } from './routes/index.ts';
 import type { Services } from './services.ts';
 
@@ -51,8 +51,9 @@ export async function buildApp(setup: AppSetup): Promise<App> {
     frameworkErrors: answerBeforeRouting,
     clientErrorHandler: answerBadHttp,
     http: { maxHeaderSize: HEADERS_MAX_BYTES },
-    ajv: { customOptions: AJV_OPTIONS },
-    schemaController: { compilersFactory: { buildSerializer: lazySerializers } },
+    // The schemas are the routes' own, which the check of the contract has seen.
+    ajv: { customOptions: { ...AJV_OPTIONS, validateSchema: false } },
+    schemaController: { compilersFactory: { buildSerializer: lazySerializers, buildValidator: lazyValidators } },
     // A client that keeps its connection must not hold up a stop.
     forceCloseConnections: 'idle',
   }).withTypeProvider<TypeBoxTypeProvider>();

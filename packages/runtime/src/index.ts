@@ -13,5 +13,12 @@ export {
   type Token,
   type Tokens,
 } from './tokens.ts';
-export { AJV_OPTIONS, compileSchema, describeErrors, type Validate, type ValueProblem } from './validation.ts';
+export {
+  AJV_OPTIONS,
+  checkSchema,
+  compileSchema,
+  describeErrors,
+  type Validate,
+  type ValueProblem,
+} from './validation.ts';
 export { VERSION } from './version.ts';

@@ -30,17 +30,14 @@ const MAX_PROBLEMS = 20;
 const MAX_ERRORS = 200;
 
 /**
- * Compiles a JSON Schema (2020-12; draft 7 when it says so). Formats that are not known are not checked.
- * @throws Error when the schema itself is not valid.
+ * Compiles a JSON Schema (2020-12; draft 7 when it says so). Formats that are not known are not checked. A schema that is
+ * somebody else's goes through `checkSchema` before: what is wrong with one is not always seen here.
+ * @throws Error when the schema cannot be compiled.
  */
 export function compileSchema(schema: object, options: { useDefaults?: boolean } = {}): Validate {
-  const { $schema: dialect, ...body } = schema as { $schema?: unknown };
-  const draft7 = typeof dialect === 'string' && dialect.includes('draft-07');
+  const { Dialect, body } = readDialect(schema);
   // Without `logger: false` Ajv writes a line to the console for every format that it does not know.
-  const settings = { ...AJV_OPTIONS, ...options, logger: false } as const;
-  const Dialect = draft7 ? Ajv : Ajv2020;
-  checkAgainstDialect(body, Dialect);
-  const ajv = new Dialect({ ...settings, validateSchema: false });
+  const ajv = new Dialect({ ...AJV_OPTIONS, ...options, logger: false, validateSchema: false });
   formats.default(ajv);
   const check = ajv.compile(body);
   return (value) => (check(value) ? [] : describeErrors(check.errors ?? []));
@@ -49,10 +46,17 @@ export function compileSchema(schema: object, options: { useDefaults?: boolean }
 /** One compiler for the schemas of each dialect's schemas: to compile those costs several times what a job's schema does. */
 const dialectCheckers = new Map<typeof Ajv | typeof Ajv2020, Ajv | Ajv2020>();
 
-function checkAgainstDialect(schema: object, Dialect: typeof Ajv | typeof Ajv2020): void {
+/** Whether a schema is one, by its dialect. @throws Error that says what is wrong with it */
+export function checkSchema(schema: object): void {
+  const { Dialect, body } = readDialect(schema);
   const checker = dialectCheckers.get(Dialect) ?? new Dialect({ ...AJV_OPTIONS, logger: false });
   dialectCheckers.set(Dialect, checker);
-  if (!checker.validateSchema(schema)) throw new Error(`schema is invalid: ${checker.errorsText()}`);
+  if (!checker.validateSchema(body)) throw new Error(`schema is invalid: ${checker.errorsText()}`);
+}
+
+function readDialect(schema: object): { Dialect: typeof Ajv | typeof Ajv2020; body: object } {
+  const { $schema, ...body } = schema as { $schema?: unknown };
+  return { Dialect: typeof $schema === 'string' && $schema.includes('draft-07') ? Ajv : Ajv2020, body };
 }
 
 /** Ajv's errors as sentences that say what was expected and what came. `prefix` is put before each pointer. */

@@ -1,4 +1,4 @@
-import { compileSchema } from '@spillway/runtime';
+import { checkSchema, compileSchema } from '@spillway/runtime';
 import { Type } from '@spillway/schema';
 import { z } from 'zod';
 
@@ -208,6 +208,14 @@ describe('a schema', () => {
       expect(() => compileSchema(schema)).toThrow();
     },
   );
+
+  test.each<[object, string]>([
+    [{ required: ['a', 'a'] }, 'data/required must NOT have duplicate items'],
+    [{ title: 5 }, 'data/title must be string'],
+    [{ $schema: DRAFT_7, title: 5 }, 'data/title must be string'],
+  ])('that is not one by its dialect (%j) is refused with what is wrong', (schema, problem) => {
+    expect(() => checkSchema(schema)).toThrow(`schema is invalid: ${problem}`);
+  });
 
   test('with a format that nobody knows takes every text, and nothing is printed', () => {
     const printed = jest.spyOn(console, 'warn');

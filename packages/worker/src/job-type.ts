@@ -1,5 +1,5 @@
 import { JobOptions, type JobType } from '@spillway/contracts';
-import { compileSchema, type Validate } from '@spillway/runtime';
+import { checkSchema, compileSchema, type Validate } from '@spillway/runtime';
 import type { DecideBackoff, DefinedJob } from './define-job.ts';
 import { Gather, type RunMany } from './gather.ts';
 import { type Isolation, readIsolation } from './isolate/isolation.ts';
@@ -71,6 +71,7 @@ export function loadJob(job: DefinedJob): LoadedJob {
 
 function compile(schema: Record<string, unknown>, what: string): Validate {
   try {
+    checkSchema(schema);
     return compileSchema(schema, { useDefaults: true });
   } catch (cause) {
     throw new TypeError(`${what}: expected a valid JSON Schema: ${cause instanceof Error ? cause.message : cause}`, {

@@ -1,13 +1,10 @@
 import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import helmet from '@fastify/helmet';
 import fastifyStatic from '@fastify/static';
 import swaggerUi from '@fastify/swagger-ui';
 import type { FastifyPluginAsync } from 'fastify';
 import type { App } from '../app.ts';
-
-/** Where the dashboard's build lies, seen from this file's source and from its built form alike. */
-const SITE = fileURLToPath(new URL('../../../dashboard/dist/site', import.meta.url));
+import { SITE } from '../site.ts';
 
 /** The page loads nothing from elsewhere and runs no inline script. */
 const PAGE_POLICY = {
