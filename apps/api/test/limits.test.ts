@@ -47,6 +47,8 @@ test('limits are replaced as a whole, shown with the queue, and refused as a who
     [{ rate: { max: 1 } }, '/rate/perMs is required'],
     [{ depth: { max: 1.5 } }, '/depth/max'],
     [{ depth: { max: 1, policy: 'drop' } }, '/depth/policy'],
+    [{ tenants: { depth: 1, policy: 'drop' } }, '/tenants/policy expected one of "reject", "shed", "park"'],
+    [{ groups: { depth: 0 } }, '/groups/depth'],
     [{ concurrency: 9, speed: 1 }, '/speed is not a known field'],
   ] as const;
   for (const [body, detail] of wrong) {
@@ -117,6 +119,25 @@ test('a job that is parked behind a full line runs when there is room', async ()
   expect(states).toEqual(['waiting', 'delayed', 'delayed']);
   await call(url, 'POST', `/v1/jobs/${held.id}/cancel`);
   await until('all ends', async () => (await queue(url)).counts.completed === 3);
+});
+
+test('what a group has no room for is parked or refused by the policy of groups, each job of a batch by itself', async () => {
+  const { url } = spillway;
+  await call(url, 'POST', '/v1/queues/demo/pause');
+  const own = { byName: { g: { concurrency: 1 } } };
+  const groups = { depth: 2, policy: 'park', ...own };
+  expect(await put(url, { groups })).toMatchObject({ status: 200, body: { groups } });
+  const batch = () => {
+    const jobs = times(5, () => ({ type: 'demo.noop', options: { group: 'g' } }));
+    return call<BatchReply>(url, 'POST', '/v1/batches', jobs);
+  };
+  await submit(url, { group: 'g' });
+  expect(await batch()).toMatchObject({ status: 202, body: { accepted: 5, refused: 0 } });
+  expect((await queue(url)).counts).toMatchObject({ waiting: 3, delayed: 3 });
+  await put(url, { groups: { depth: 2, ...own } });
+  expect(await batch()).toMatchObject({ status: 202, body: { accepted: 0, refused: 5 } });
+  await call(url, 'POST', '/v1/queues/demo/resume');
+  await until('all ends', async () => (await queue(url)).counts.completed === 6);
 });
 
 test('a job runs at its time, at once where that has passed, and is refused where it is too far off', async () => {

@@ -3,7 +3,7 @@ import { QueueGroupLimits, Rate } from './group-limits.ts';
 
 const closed = <T extends TProperties>(properties: T) => Type.Object(properties, { additionalProperties: false });
 
-/** What becomes of a job that the queue has no room for. */
+/** What becomes of a job that the queue, or its tenant's or its group's part of it, has no room for. */
 export const FullPolicy = Type.Enum(['reject', 'shed', 'park'], {
   description:
     'reject (default): refused with `queue_full`. shed: takes the place of the last waiting job of the lowest priority, where that is lower. park: accepted, but held back until there is room',
@@ -29,10 +29,12 @@ const LIMITS = {
   tenants: closed({
     depth: Type.Optional({ ...Depth, description: 'jobs of one tenant that have not been started' }),
     oldestWaitMs: Type.Optional({ ...WaitMs, description: 'how long the first of these may have waited' }),
+    policy: Type.Optional(FullPolicy),
   }),
   groups: closed({
     depth: Type.Optional({ ...Depth, description: 'jobs in the line of one group' }),
     oldestWaitMs: Type.Optional({ ...WaitMs, description: 'how long the first in that line may have waited' }),
+    policy: Type.Optional(FullPolicy),
     ...QueueGroupLimits.properties,
   }),
 };

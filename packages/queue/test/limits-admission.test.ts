@@ -236,6 +236,17 @@ test('a group has so many jobs in its line', async () => {
   expect(await refusals([queue.submit({}, { group: 'b' })])).toBe(0);
 });
 
+test('of many jobs that come at once a group takes as many as of those that come one by one', async () => {
+  await using sandbox = await openSandbox();
+  const queue = await openQueue(sandbox);
+  const { producer, redis, prefix } = queue;
+  // With a cap that is used up, nothing is let go ahead of the workers.
+  await producer.setLimits('work', { groups: { depth: 3, byName: { a: { concurrency: 1 } } } });
+  await queue.submit({}, { group: 'a' });
+  expect(await refusals(times(60, () => queue.submit({}, { group: 'a' })))).toBe(57);
+  expect(Number(await redis.zscore(queueKeys(prefix, 'work').groups, 'a'))).toBe(3);
+});
+
 test('a tenant whose first job has waited too long sends no more, and the others do', async () => {
   await using sandbox = await openSandbox();
   const { producer, redis, prefix } = await openQueue(sandbox);

@@ -2,13 +2,15 @@ import type { Redis } from '@spillway/bullmq';
 import type { QueueKeys } from '../engine/keys.ts';
 import { EVENTS_KEPT } from '../engine/limits.ts';
 import { reportOthers } from '../engine/unavailable.ts';
-import { clearStarted, letIn } from './let-in-script.ts';
+import { clearStarted, letIn, SCOPES_LOOKED_AT } from './let-in-script.ts';
 
 /** How often a worker looks for jobs that are held back: seldom while there are none, often enough not to run dry otherwise. */
 const LOOK_MS = 1000;
 const LOOK_AGAIN_MS = 50;
 /** Jobs that are let in at once: about a millisecond, in which Redis serves nobody else. */
 const LET_IN_MAX = 100;
+/** Tenants and groups that are looked at in one go, for room for what they hold back: the next one goes on with the others. */
+const SCOPES_MAX = 200;
 /** How often one of the workers clears the tenants' lists: it reads every job in them, and a submit clears the heads itself. */
 const CLEAR_MS = 10_000;
 /** Jobs of a tenant that one call looks at: a millisecond at most. */
@@ -55,12 +57,14 @@ export function letInHeldJobs(setup: { redis: Redis; keys: QueueKeys; onError: (
 
 /** Lets jobs in until there is no more room. @returns how many are held back still. */
 export async function letInOnce(redis: Redis, keys: QueueKeys): Promise<number> {
-  for (let held = Number.POSITIVE_INFINITY; ; ) {
-    const { delayed, meta, events, wait, base } = keys;
-    const left = Number(await letIn(redis, [delayed, meta, events, wait], [base, EVENTS_KEPT, LET_IN_MAX]));
-    // Less than a whole portion went in, so there is no more room, or nothing left.
-    if (left <= 0 || held - left < LET_IN_MAX) return Math.max(0, left);
-    held = left;
+  const { delayed, meta, events, wait, held, base } = keys;
+  for (let looked = 0; ; ) {
+    const reply = await letIn(redis, [delayed, meta, events, wait, held], [base, EVENTS_KEPT, LET_IN_MAX]);
+    if (!Array.isArray(reply)) return 0;
+    const [left, moved, scopes] = reply as [number, number, number];
+    looked = moved < LET_IN_MAX ? looked + SCOPES_LOOKED_AT : 0;
+    // After a whole portion there may be more room; after less there is none among those that were looked at.
+    if (left === 0 || (moved < LET_IN_MAX && looked >= Math.min(scopes, SCOPES_MAX))) return left;
   }
 }
 

@@ -52,6 +52,8 @@ export interface QueueKeys {
   /** Ids of a tenant's jobs that were not started, in a queue that limits them; names of the tenants that have some. */
   tenant(name: string): string;
   readonly tenants: string;
+  /** Tenants and groups with jobs that are held back until there is room for them. */
+  readonly held: string;
   /** Stands for a moment after somebody cleared those lists. */
   readonly tenantsCleared: string;
   /** Ids of the jobs that wait in the lines of groups, scored by the order in which they came. */
@@ -105,6 +107,7 @@ export function queueKeys(prefix: string, queue: string): QueueKeys {
     labelled: `${base}labelled`,
     tenant: (name) => `${base}tenant:${name}`,
     tenants: `${base}tenants`,
+    held: `${base}held`,
     tenantsCleared: `${base}tenants-cleared`,
     grouped: `${base}grouped`,
     groups: `${base}groups`,

@@ -62,6 +62,9 @@ export const TYPE_MAX = 65_536;
  */
 export const PARKED_SCORE = 9_000_000_000_000_000;
 
+/** Behind them stand those that are held back until their tenant or their group has room: 4e12 places for the ones, 3e12 for the others. */
+export const HELD_SCORE = 9_004_000_000_000_000;
+
 /** The furthest that a job may be delayed, and the last moment that it may be delayed to: it must stand below those. */
 export const DELAY_MAX_MS = 10 * 365 * 86_400_000;
 export const DELAYED_UNTIL_MAX = Date.UTC(2039, 0, 1);

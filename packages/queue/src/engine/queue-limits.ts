@@ -44,8 +44,7 @@ export function decodeLimits(text: string | null | undefined): QueueLimits | und
 /** What `meta` holds of the limits, the engine's own fields among it, as names and values. Pure. */
 export function metaFields({ groups, ...limits }: QueueLimits): (string | number)[] {
   const { concurrency = '', rate, depth, oldestWaitMs, tenants } = limits;
-  const lines = groups && { depth: groups.depth, oldestWaitMs: groups.oldestWaitMs };
-  const judged = { depth, oldestWaitMs, tenants: unlessEmpty(tenants), groups: unlessEmpty(lines) };
+  const judged = { depth, oldestWaitMs, tenants: judgedOf(tenants), groups: judgedOf(groups) };
   const fields = {
     limits: textOf(limits),
     // Apart from the others: queues without these pay no more than one field of a read for them.
@@ -57,8 +56,10 @@ export function metaFields({ groups, ...limits }: QueueLimits): (string | number
   return Object.entries(fields).flat();
 }
 
-function unlessEmpty<T extends object>(limits: T | undefined): T | undefined {
-  return limits && Object.values(limits).some((limit) => limit !== undefined) ? limits : undefined;
+/** What is judged of the limits of tenants or groups, if anything is: a policy by itself says nothing. */
+function judgedOf(limits: QueueLimits['tenants'] = {}): QueueLimits['tenants'] {
+  const { depth, oldestWaitMs, policy } = limits;
+  return depth === undefined && oldestWaitMs === undefined ? undefined : { depth, oldestWaitMs, policy };
 }
 
 function textOf(limits: object): string {

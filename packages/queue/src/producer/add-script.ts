@@ -31,7 +31,7 @@ export interface AddScript {
  */
 function addScript(
   { content, keys }: { content: string; keys: number },
-  { functions, group, record, lineUp }: Part,
+  { functions, group, groups, priority, record, lineUp }: Part,
 ): Script {
   return defineScript(`${LABEL_FUNCTIONS}${ADMISSION_FUNCTIONS}${functions}
 local function engineAdd(KEYS, ARGV)
@@ -92,13 +92,13 @@ if redis.call('EXISTS', base .. id) == 1 then return id end
 local other = dedupe ~= '' and standing()
 if other then return remember(other) end
 local limits = ARGV[10] == '0' and redis.call('HGET', base .. 'meta', 'admission')
-local verdict = 'in'
+local verdict, scope = 'in', nil
 if limits then
-  local admission = admissionOf(base, limits)
+  local admission = admissionOf(base, limits, ${groups})
   local tenant = ARGV[9] ~= '' and cjson.decode(ARGV[9]).tenant
-  verdict = admission.judge(tonumber(ARGV[14]), tenant, ${group})
+  verdict, scope = admission.judge(tonumber(ARGV[14]), tenant, ${group})
   if type(verdict) == 'table' then return verdict end
-  admission.hold(id, ARGV[8], tenant)
+  admission.hold(id, ARGV[8], tenant, ${priority}, scope)
 end
 if ARGV[9] ~= '' then
   label(base, id, ARGV[8], ARGV[9])
@@ -109,7 +109,7 @@ engineAdd(KEYS, ARGV)
 ${record}
 if verdict == 'park' then
   if redis.call('ZREM', base .. 'prioritized', id) == 0 then redis.call('LREM', base .. 'wait', 1, id) end
-  park(base, id)
+  park(base, id, scope)
   redis.call('XADD', events, 'MAXLEN', '~', ARGV[5], '*', 'event', 'delayed', 'jobId', id)
   remember(id)
   return {id}
@@ -122,21 +122,33 @@ return remember(id)
 /** What a script does beside: with a job that may start at once, and whose group has a line of its own. */
 interface Part {
   functions: string;
-  /** Lua for the name of the job's group. */
+  /** Lua for the name of the job's group, and for what `groupsOf` returned. */
   group: string;
+  groups: string;
+  /** Lua for the priority by which the job may be dropped for its tenant's others. */
+  priority: string;
   record: string;
   lineUp: string;
 }
 
-const PLAIN: Part = { functions: '', group: 'nil', record: '', lineUp: '' };
+const PLAIN: Part = {
+  functions: '',
+  group: 'nil',
+  groups: 'nil',
+  priority: 'tonumber(ARGV[14])',
+  record: '',
+  lineUp: '',
+};
 /** The engine has put the job at the end of its line, where it is found at the first look, or among the delayed ones. */
 const GROUPED: Part = {
-  functions: GROUP_FUNCTIONS,
+  functions: `${GROUP_FUNCTIONS}
+local groups = groupsOf(ARGV[4])`,
   group: `string.match(ARGV[15], '^%d+:(.*)$')`,
+  groups: 'groups',
+  priority: 'nil',
   record: `redis.call('HSET', base .. id, 'group', ARGV[15])`,
   lineUp: `
 if ARGV[10] == '0' and redis.call('LREM', base .. 'wait', 1, id) == 1 then
-  local groups = groupsOf(base)
   groups.join(ARGV[15], id)
   groups.pump()
 end`,

@@ -73,7 +73,7 @@ for at = from, #ARGV, 12 do
       redis.call('HSET', job, 'n', redis.call('INCR', base .. 'numbers'))
     end
     tell(queue, id, labels, 'waiting')
-    if admissions[queue] then admissions[queue].hold(id, timestamp, cjson.decode(labels).tenant) end
+    if admissions[queue] then admissions[queue].hold(id, timestamp, cjson.decode(labels).tenant, priority) end
     marked[queue] = 'waiting'
   end
 end

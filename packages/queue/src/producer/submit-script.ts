@@ -24,8 +24,9 @@ import { defineScript, type Script } from '../engine/script.ts';
  * Event  waiting, or delayed for one that is held back, with the labels of a job that has some
  */
 function storeScript({ line, isLimited }: { line: Line; isLimited: boolean }): Script {
-  const { functions = '', argsEach = ARGS_EACH, fields = '', group = 'nil', priority = '0', each, lineUp } = line;
-  const part = isLimited ? limitedPart({ argsEach, group, priority }) : UNLIMITED;
+  const { functions = '', argsEach = ARGS_EACH, fields = '', group = 'nil', groups = 'nil', priority = '0' } = line;
+  const { each, lineUp } = line;
+  const part = isLimited ? limitedPart({ argsEach, group, groups, priority }) : UNLIMITED;
   const numbers = line.isNumbered ? part.numbers : NO_NUMBERS;
   return defineScript(`${LABEL_FUNCTIONS}${functions}${part.functions}
 local last = 3 + ${argsEach} * tonumber(ARGV[3])
@@ -69,8 +70,9 @@ interface Line {
   /** Of the record, beside those of every job. */
   fields?: string;
   isNumbered?: true;
-  /** Lua for the name of a job's group and for its priority. */
+  /** Lua for the name of a job's group, for what `groupsOf` returned, and for its priority. */
   group?: string;
+  groups?: string;
   priority?: string;
   each: string;
   lineUp: string;
@@ -109,26 +111,28 @@ const UNLIMITED: Part = {
   answer: 'stored',
 };
 
-function limitedPart({ argsEach, group, priority }: Pick<Required<Line>, 'argsEach' | 'group' | 'priority'>): Part {
+type Judged = Pick<Required<Line>, 'argsEach' | 'group' | 'groups' | 'priority'>;
+
+function limitedPart({ argsEach, group, groups, priority }: Judged): Part {
   return {
     functions: ADMISSION_FUNCTIONS,
     begin: `
-local answer, admission, parked = {0, limits[3] and 1 or 0}, limits[3] and admissionOf(ARGV[1], limits[3]), {}
+local answer, admission, parked = {0, limits[3] and 1 or 0}, limits[3] and admissionOf(ARGV[1], limits[3], ${groups}), {}
 local function isTaken(at, id)
   if claim and redis.call('HEXISTS', claim, id) == 1 then return false end
   if admission then
     local tenant = labels[at] and cjson.decode(labels[at]).tenant
-    local verdict = admission.judge(${priority}, tenant, ${group})
+    local verdict, scope = admission.judge(${priority}, tenant, ${group})
     if type(verdict) == 'table' then
       answer[#answer + 1] = (at - 4) / ${argsEach}
       for _, part in ipairs(verdict) do answer[#answer + 1] = part end
       return false
     end
     if verdict == 'park' then
-      parked[id] = true
+      parked[id] = scope or 'queue'
       for _, part in ipairs({(at - 4) / ${argsEach}, 'park', 0, 0, 0}) do answer[#answer + 1] = part end
     end
-    admission.hold(id, ARGV[at + 4], tenant)
+    admission.hold(id, ARGV[at + 4], tenant, nil, scope)
   end
   if claim then redis.call('HSET', claim, id, '') end
   return true
@@ -138,7 +142,7 @@ end`,
     numbers: { begin: '', field: `, 'n', redis.call('INCR', ARGV[1] .. 'numbers')` },
     event: `parked[id] and 'delayed' or 'waiting'`,
     enter: (each) => `answer[1] = stored
-    if parked[id] then park(ARGV[1], id) else ${each} end`,
+    if parked[id] then park(ARGV[1], id, parked[id] ~= 'queue' and parked[id]) else ${each} end`,
     answer: 'answer',
   };
 }
@@ -161,6 +165,7 @@ local groups = groupsOf(ARGV[1])`,
   argsEach: ARGS_EACH + 1,
   fields: `, 'group', ARGV[at + 5]`,
   group: `string.match(ARGV[at + 5], '^%d+:(.*)$')`,
+  groups: 'groups',
   priority: `tonumber(string.match(ARGV[at + 5], '^%d+'))`,
   each: 'groups.join(ARGV[at + 5], id)',
   lineUp: 'groups.pump()',
