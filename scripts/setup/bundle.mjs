@@ -11,6 +11,13 @@ const BUNDLES = [
   [
     { from: 'packages/schema/src/index.ts', to: 'packages/schema/dist/bundle.js', for: 'any' },
     { from: 'packages/bullmq/src/index.ts', to: 'packages/bullmq/dist/bundle.js', for: 'node' },
+    {
+      from: 'packages/runtime/src/index.ts',
+      to: 'packages/runtime/dist/index.js',
+      for: 'node',
+      external: ['@spillway/*'],
+    },
+    { from: 'packages/files/src/index.ts', to: 'packages/files/dist/index.js', for: 'node', external: ['@spillway/*'] },
   ],
   [
     // The pages of the reference lie beside the code of their package, which finds them by its own place.
