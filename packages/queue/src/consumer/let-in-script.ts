@@ -4,14 +4,14 @@ import { HELD_SCORE, PARKED_SCORE } from '../engine/limits.ts';
 import { defineScript } from '../engine/script.ts';
 import { WAKE_FUNCTION } from '../engine/wake-script.ts';
 
-/** Tenants and groups with jobs held back that one call looks at: some 20 microseconds each. The next call goes on with the others. */
+/** Tenants and groups with jobs held back that one call looks at; the next one goes on with the others. */
 export const SCOPES_LOOKED_AT = 20;
 
 /**
  * Lets jobs into the line that are held back, first come first, as far as there is room; all of them once the limits are
  * gone. First those that wait for the queue's room, then those that wait for their tenant's or their group's, by turns. A
  * job passes its tenant, its group and the queue, and where one of them has no room it is held back anew. A queue that holds
- * none back pays for one look at the end of a sorted set.
+ * none back pays for one look at the end of a sorted set, and one for a key that is not there.
  *
  * KEYS  1 delayed  2 meta  3 events  4 wait  5 tenants and groups with jobs held back
  * ARGV  1 key prefix of the queue  2 events kept  3 most jobs
