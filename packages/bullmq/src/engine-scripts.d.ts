@@ -8,6 +8,9 @@ declare module 'bullmq/dist/esm/scripts/addPrioritizedJob-9.js' {
 declare module 'bullmq/dist/esm/scripts/addStandardJob-9.js' {
   export const addStandardJob: { content: string; keys: number };
 }
+declare module 'bullmq/dist/esm/scripts/moveToActive-11.js' {
+  export const moveToActive: { content: string; keys: number };
+}
 declare module 'bullmq/dist/esm/scripts/moveToFinished-14.js' {
   export const moveToFinished: { content: string; keys: number };
 }

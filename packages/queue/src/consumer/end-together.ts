@@ -2,6 +2,8 @@ import { engineScripts, engineVersion, type Redis } from '@spillway/bullmq';
 import { GROUP_FUNCTIONS } from '../engine/group-script.ts';
 import { opening } from '../engine/groups.ts';
 import { defineScript } from '../engine/script.ts';
+import { isPassing } from '../engine/unavailable.ts';
+import { REPORT_FUNCTION } from './report-script.ts';
 
 /** The engine looks for its script under this name, and defines it where it is missing. */
 const COMMAND = `moveToFinished:${engineVersion}`;
@@ -9,7 +11,9 @@ const COMMAND = `moveToFinished:${engineVersion}`;
 const SHARED_KEYS = 10;
 const JOB_KEYS = 3;
 /** id, timestamp, property, value, target, whether to fetch the next job, key prefix, options, fields to update. */
-const JOB_ARGS = 9;
+const ENGINE_ARGS = 9;
+/** The job's last report stands behind them. */
+const JOB_ARGS = ENGINE_ARGS + 1;
 
 /**
  * Ends in one call at most. Each takes Redis some 50 µs, and while it works on one call the process makes the next: with
@@ -27,6 +31,7 @@ if (!functions.includes('local function fetchNextJob('))
   throw new Error(`expected the engine's moveToFinished to define fetchNextJob, got no such function`);
 
 const ENGINE = `
+${REPORT_FUNCTION}
 ${functions}
 -- What the engine packs for a job is asked for twice here.
 local unpacked = {}
@@ -46,25 +51,46 @@ local function keysOf(args)
   return keys
 end
 
+local function messageOf(trouble)
+  return type(trouble) == 'table' and trouble.err or tostring(trouble)
+end
+
+-- Returns what went wrong, or nothing.
+local function reportLast(args)
+  local text = args[10]
+  if text == '' then return end
+  local done, trouble = pcall(report, KEYS[4], args[7], text)
+  return not done and messageOf(trouble) or nil
+end
+
 local answers = {}
-local function note(done, answer)
-  answers[#answers + 1] = done and {1, answer} or {0, type(answer) == 'table' and answer.err or tostring(answer)}
+local function note(done, answer, trouble)
+  answers[#answers + 1] = {done and 1 or 0, done and answer or messageOf(answer), trouble}
+end
+
+-- The engine marks the line with each job that it takes, so that others come for the next one: not where there is none.
+local function unmark()
+  if rcall('LLEN', keys[1]) == 0 and rcall('ZCARD', keys[3]) == 0 then rcall('ZREM', keys[14], '0') end
 end
 `;
 
 /**
  * Ends several jobs of one queue, each by the engine's own script, which is a function here: what fails for one job is
- * its own answer and nothing to the others. Each also fetches the next job, as the engine has it.
+ * its own answer and nothing to the others. Each also fetches the next job, as the engine has it. What is left to report
+ * of a job is written before its end, in this one step: nothing overtakes it, and who reads the events gets both at once.
  *
  * KEYS  the engine's 1 to 10, then the marker
- * ARGV  the engine's 1 to 9 for each job
- * Returns {1, answer} or {0, error} for each.
+ * ARGV  the engine's 1 to 9 for each job, and a report (REPORT_FUNCTION) or nothing
+ * Returns {1, answer} or {0, error} for each, and behind it why the report could not be written, if so.
  */
 const endScript = defineScript(`${ENGINE}
 for at = 1, #ARGV, ${JOB_ARGS} do
   local args = {unpack(ARGV, at, at + ${JOB_ARGS - 1})}
-  note(pcall(engineEnd, keysOf(args), args))
+  local trouble = reportLast(args)
+  local done, answer = pcall(engineEnd, keysOf(args), args)
+  note(done, answer, trouble)
 end
+unmark()
 return answers
 `);
 
@@ -81,11 +107,12 @@ for at = 1, #ARGV, ${JOB_ARGS} do
   local args = {unpack(ARGV, at, at + ${JOB_ARGS - 1})}
   local mayFetch = args[6]
   args[6] = '0'
+  local trouble = reportLast(args)
   local done, answer = pcall(engineEnd, keysOf(args), args)
   local isEnded = done and answer == 0
   if isEnded then ended[#ended + 1] = args[1] end
   args[6] = isEnded and mayFetch
-  all[#all + 1] = {args, done, answer}
+  all[#all + 1] = {args, done, answer, trouble}
 end
 groups.finish(ended)
 local opening = groups.pump()
@@ -95,19 +122,22 @@ local function fetch(args)
   return fetchNextJob(keys[1], keys[2], keys[3], keys[4], keys[6], keys[7], keys[9], keys[10], keys[14], args[7], args[2], cmsgpack.unpack(args[8])) or 0
 end
 for _, one in ipairs(all) do
-  if one[1][6] == '1' then note(pcall(fetch, one[1])) else note(one[2], one[3]) end
+  local args, done, answer, trouble = one[1], one[2], one[3], one[4]
+  if args[6] == '1' then done, answer = pcall(fetch, args) end
+  note(done, answer, trouble)
 end
+unmark()
 answers[#answers + 1] = opening
 return answers
 `);
 
 type Argument = string | number | Buffer | undefined;
-type Answer = [done: 1, answer?: unknown] | [done: 0, error: string];
+type Answer = [done: 1, answer: unknown, trouble?: string] | [done: 0, error: string, trouble?: string];
 
 interface Ends {
   keys: string[];
   args: (string | number | Buffer)[];
-  done: { resolve: (answer: unknown) => void; reject: (error: unknown) => void }[];
+  done: { id: string; resolve: (answer: unknown) => void; reject: (error: unknown) => void }[];
   /** Where one of the jobs has a group. */
   onOpening: OnOpening | undefined;
 }
@@ -115,24 +145,37 @@ interface Ends {
 /** Hears in how many ms a group may start again that has used up its window; undefined where none has. */
 export type OnOpening = (opensInMs: number | undefined) => void;
 
-/** Jobs whose ends give back a slot of a group, by id, until they end or are left alone. */
-export type GroupedEnds = Map<string, OnOpening>;
+/** A report as REPORT_FUNCTION has it. */
+interface LastReport {
+  text: string;
+  /** Called where it could not be written; the job ends all the same. */
+  onError: (error: Error) => void;
+}
 
-const known = new WeakMap<Redis, GroupedEnds>();
+/** What ends take along, by the jobs' ids. */
+export interface Luggage {
+  /** Jobs whose ends give back a slot of a group, until they end or are left alone. */
+  grouped: Map<string, OnOpening>;
+  /** What the jobs have left to report, until Redis has answered: an end whose answer was lost is sent again with it. */
+  reports: Map<string, LastReport>;
+}
+
+const known = new WeakMap<Redis, Luggage>();
 
 /**
  * Has the engine's workers on this connection end the jobs of one turn of the event loop together. One by one, an end is
  * 30 arguments to encode, a system call to send them and another for Redis to read them: half of what a short job costs.
  * To be called before the first worker is made; a second call changes nothing and returns the same.
  */
-export function endTogether(redis: Redis): GroupedEnds {
-  const grouped = known.get(redis) ?? new Map<string, OnOpening>();
-  if (!known.has(redis)) Object.assign(redis, { [COMMAND]: gatherEnds(redis, grouped) });
-  known.set(redis, grouped);
-  return grouped;
+export function endTogether(redis: Redis): Luggage {
+  const luggage = known.get(redis) ?? { grouped: new Map(), reports: new Map() };
+  if (!known.has(redis)) Object.assign(redis, { [COMMAND]: gatherEnds(redis, luggage) });
+  known.set(redis, luggage);
+  return luggage;
 }
 
-function gatherEnds(redis: Redis, grouped: GroupedEnds): (given: Argument[]) => Promise<unknown> {
+function gatherEnds(redis: Redis, luggage: Luggage): (given: Argument[]) => Promise<unknown> {
+  const { grouped, reports } = luggage;
   const gathered = new Map<string, Ends>();
 
   function open(queue: string, keys: readonly string[]): Ends {
@@ -150,13 +193,12 @@ function gatherEnds(redis: Redis, grouped: GroupedEnds): (given: Argument[]) => 
   function close(queue: string, ends: Ends): void {
     if (gathered.get(queue) !== ends) return;
     gathered.delete(queue);
-    void send(redis, ends);
+    void send(redis, ends, luggage);
   }
 
-  function addTo(ends: Ends, given: Argument[]): void {
-    for (let at = 0; at < JOB_ARGS; at += 1) ends.args.push(given[moveToFinished.keys + at] ?? '');
-    if (grouped.size === 0) return;
-    const id = String(given[moveToFinished.keys]);
+  function addTo(ends: Ends, id: string, given: Argument[]): void {
+    for (let at = 0; at < ENGINE_ARGS; at += 1) ends.args.push(given[moveToFinished.keys + at] ?? '');
+    ends.args.push(reports.get(id)?.text ?? '');
     ends.onOpening ??= grouped.get(id);
     grouped.delete(id);
   }
@@ -164,26 +206,33 @@ function gatherEnds(redis: Redis, grouped: GroupedEnds): (given: Argument[]) => 
   return (given) => {
     const keys = given.slice(0, moveToFinished.keys) as string[];
     const [queue = ''] = keys;
+    const id = String(given[moveToFinished.keys]);
     const ends = gathered.get(queue) ?? open(queue, keys);
-    addTo(ends, given);
+    addTo(ends, id, given);
     return new Promise((resolve, reject) => {
-      ends.done.push({ resolve, reject });
+      ends.done.push({ id, resolve, reject });
       if (ends.done.length === TOGETHER_MAX) close(queue, ends);
     });
   };
 }
 
-async function send(redis: Redis, { keys, args, done, onOpening }: Ends): Promise<void> {
+async function send(redis: Redis, { keys, args, done, onOpening }: Ends, { reports }: Luggage): Promise<void> {
   try {
     const script = onOpening ? endGroupedScript : endScript;
     const answers = (await script(redis, keys, args)) as Answer[];
-    for (const [index, { resolve, reject }] of done.entries()) {
-      const [isDone, answer = null] = answers[index] as Answer;
+    for (const [index, { id, resolve, reject }] of done.entries()) {
+      const [isDone, answer, trouble] = answers[index] as Answer;
+      if (trouble) reports.get(id)?.onError(new Error(trouble));
+      reports.delete(id);
       if (isDone) resolve(answer);
       else reject(new Error(String(answer)));
     }
     onOpening?.(opening(answers[done.length]));
   } catch (error) {
-    for (const { reject } of done) reject(error);
+    const isTriedAgain = error instanceof Error && isPassing(error);
+    for (const { id, reject } of done) {
+      if (!isTriedAgain) reports.delete(id);
+      reject(error);
+    }
   }
 }

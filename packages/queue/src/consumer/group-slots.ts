@@ -5,7 +5,7 @@ import type { QueueKeys } from '../engine/keys.ts';
 import { EVENTS_KEPT } from '../engine/limits.ts';
 import type { StoredOptions } from '../engine/record.ts';
 import { reportOthers } from '../engine/unavailable.ts';
-import type { GroupedEnds } from './end-together.ts';
+import type { Luggage } from './end-together.ts';
 import { claimSlot } from './group-claim-script.ts';
 
 /** How often each worker asks for slots that nobody gave back. Whoever asks first in this time looks, for all workers of the queue. */
@@ -43,7 +43,7 @@ export interface GroupSlots {
 export function holdGroupSlots(setup: {
   redis: Redis;
   keys: QueueKeys;
-  ends: GroupedEnds;
+  ends: Luggage['grouped'];
   onError: (error: Error) => void;
 }): GroupSlots {
   const { redis, keys, ends } = setup;

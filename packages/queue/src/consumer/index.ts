@@ -26,6 +26,7 @@ import { createReports, type JobReports, type ReportedLease } from './reports.ts
 import { RunningJob } from './running-job.ts';
 import { createSteps, type JobSteps } from './steps.ts';
 import { createStop } from './stop.ts';
+import { takeOnce } from './take-once.ts';
 
 export type { ChildEnd } from './children.ts';
 export { type BatchConclusions, concludeBatches } from './conclude-batches.ts';
@@ -132,8 +133,10 @@ export function createConsumer(setup: ConsumerSetup): Consumer {
   });
   const doors = { reports, steps, children: (id: string) => readChildren(redis, prefix, id) };
   const renewals = createRenewals({ redis, keys, held: running, leaseMs, onError });
-  const slots = holdGroupSlots({ redis, keys, ends: endTogether(redis), onError });
+  const ends = endTogether(redis);
+  const slots = holdGroupSlots({ redis, keys, ends: ends.grouped, onError });
   const counts = new SlotCount(setup.concurrency);
+  takeOnce(redis);
 
   /** Only a job that was active before comes here with a mark: the others were ended in their line. */
   async function runAgain(lease: RunningJob): Promise<Outcome> {
@@ -161,6 +164,17 @@ export function createConsumer(setup: ConsumerSetup): Consumer {
     });
   }
 
+  /** What is left to report travels with the job's end, or before anything else that becomes of the job. */
+  async function endReports(
+    lease: RunningJob,
+    outcome: Outcome | 'handed back',
+    job: EngineJob<unknown, unknown, string>,
+  ): Promise<void> {
+    if (outcome === 'handed back' || mayRepeat(lease.ending(outcome), job)) return lease.flushReports();
+    const last = await lease.lastReport();
+    if (last) ends.reports.set(lease.id, { text: last, onError });
+  }
+
   // Two parameters only: for a third one the engine would make an abort signal for every job.
   async function processJob(job: EngineJob<unknown, unknown, string>, token?: string): Promise<unknown> {
     if (stopping.hasBegun) return handBack(job, token);
@@ -176,7 +190,7 @@ export function createConsumer(setup: ConsumerSetup): Consumer {
     cancellations.wake();
     try {
       const outcome = await lease.untilOver(lease.attempt > 1 ? runAgain(lease) : setup.run(lease));
-      await lease.endReports();
+      await endReports(lease, outcome, job);
       return await (outcome === 'handed back' ? release(job, token) : conclude(lease.ending(outcome), job, token));
     } finally {
       counts.end(startedAt);

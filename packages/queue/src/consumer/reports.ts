@@ -1,9 +1,7 @@
 import type { Redis } from '@spillway/bullmq';
 import type { Progress } from '@spillway/contracts';
 import type { QueueKeys } from '../engine/keys.ts';
-import { EVENTS_KEPT, LOG_LINE_MAX, LOG_LINES_KEPT, OUTPUT_CHUNKS_KEPT, OUTPUT_TTL_S } from '../engine/limits.ts';
-import { inOneWrite } from '../engine/one-write.ts';
-import type { Script } from '../engine/script.ts';
+import { LOG_LINE_MAX } from '../engine/limits.ts';
 import { isPassing } from '../engine/unavailable.ts';
 import { Backlog } from './backlog.ts';
 import { encodeChunk } from './chunk.ts';
@@ -20,10 +18,7 @@ export interface JobReports {
   log(line: string): void;
   /** @throws TypeError for what JSON cannot hold, RangeError for a chunk above 16,384 characters of JSON or 256 levels. */
   output(chunk: unknown): void;
-  /**
-   * Sends what is left. Once it resolves, nothing that the caller then sends on the same connection can overtake it; what
-   * ends the job therefore need not wait for the answer.
-   */
+  /** Sends what is left, and resolves once it is written. */
   flush(): Promise<void>;
 }
 
@@ -31,6 +26,8 @@ export interface JobReports {
 export interface OpenReports extends JobReports {
   /** From here on nothing more is taken: a handler that was given up may talk for ever, and `flush` has to end. */
   close(): void;
+  /** Sends what is left but for the last report, if there is one: whoever ends the job has to write it in the same step. */
+  last(): Promise<string | undefined>;
 }
 
 /** Whose reports these are. `attempt` is the number of this start of the job: no two leases of a job have the same one. */
@@ -90,9 +87,9 @@ export function createReports({ redis, keys, onLost, onError, now = Date.now }: 
   const waiting = new Set<Pending>();
   const schedule: { tick?: NodeJS.Immediate | undefined; timer?: NodeJS.Timeout | undefined } = {};
 
-  async function write(reports: readonly Report[], run: Script | Script['whole']): Promise<void> {
-    const args = [keys.base, EVENTS_KEPT, LOG_LINES_KEPT, OUTPUT_CHUNKS_KEPT, OUTPUT_TTL_S, JSON.stringify(reports)];
-    const written = (await run(redis, [keys.events], args)) as number[];
+  async function write(reports: readonly Report[]): Promise<void> {
+    const texts = reports.map((report) => JSON.stringify(report));
+    const written = (await writeReports(redis, [keys.events], [keys.base, ...texts])) as number[];
     for (const [index, report] of reports.entries()) if (written[index] === 0) onLost(report);
   }
 
@@ -103,7 +100,7 @@ export function createReports({ redis, keys, onLost, onError, now = Date.now }: 
   /** Sends a report of each of these together. What Redis cannot take for now stays, and is sent again. */
   function send(batch: readonly Pending[]): void {
     const reports = batch.map(takeReport);
-    const sending = write(reports, writeReports)
+    const sending = write(reports)
       .catch((error: unknown) => {
         if (!mayBeSentAgain(error)) return report(error);
         for (const [index, pending] of batch.entries()) pending.unsent = reports[index];
@@ -151,29 +148,35 @@ export function createReports({ redis, keys, onLost, onError, now = Date.now }: 
     });
   }
 
+  async function sendNext(pending: Pending): Promise<void> {
+    if (pending.unsent) await pause(INTERVAL_MS);
+    if (!pending.sending) send([pending]);
+    await pending.sending;
+  }
+
   async function flush(pending: Pending): Promise<void> {
-    while (pending.sending || pending.unsent || pending.lines.exceedsReport || pending.chunks.exceedsReport) {
-      if (pending.unsent) await pause(INTERVAL_MS);
-      if (!pending.sending) send([pending]);
-      await pending.sending;
-    }
+    while (pending.sending || hasMore(pending)) await sendNext(pending);
+  }
+
+  async function last(pending: Pending): Promise<string | undefined> {
+    while (pending.sending || pending.unsent || pending.lines.exceedsReport || pending.chunks.exceedsReport)
+      await sendNext(pending);
     waiting.delete(pending);
-    if (!hasMore(pending)) return;
-    inOneWrite(redis);
-    // Not waited for, so it cannot be sent again either: what ends the job is already on its way behind it.
-    write([takeReport(pending)], writeReports.whole).catch(report);
+    return hasMore(pending) ? JSON.stringify(takeReport(pending)) : undefined;
   }
 
   return {
-    open: (lease) => jobReports(pendingOf(lease), mark, flush),
+    open: (lease) => jobReports(pendingOf(lease), { mark, flush, last }),
   };
 }
 
-function jobReports(
-  pending: Pending,
-  mark: (pending: Pending) => void,
-  flush: (pending: Pending) => Promise<void>,
-): OpenReports {
+interface Sender {
+  mark(pending: Pending): void;
+  flush(pending: Pending): Promise<void>;
+  last(pending: Pending): Promise<string | undefined>;
+}
+
+function jobReports(pending: Pending, { mark, flush, last }: Sender): OpenReports {
   return {
     progress({ fraction, message }) {
       if (pending.closed) return;
@@ -192,6 +195,7 @@ function jobReports(
       mark(pending);
     },
     flush: () => flush(pending),
+    last: () => last(pending),
     close() {
       pending.closed = true;
     },

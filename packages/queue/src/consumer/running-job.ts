@@ -80,11 +80,20 @@ export class RunningJob implements Lease {
     });
   }
 
-  /** Takes no more reports from the handler and sends what is left; nothing to wait for where it never made any. */
-  endReports(): Promise<void> | undefined {
+  /** Takes no more reports from the handler, and sends what is left; nothing to wait for where it never made any. */
+  flushReports(): Promise<void> | undefined {
+    return this.#closedReports()?.flush();
+  }
+
+  /** The same, but for the last report, which is to be written with the job's end. */
+  lastReport(): Promise<string | undefined> | undefined {
+    return this.#closedReports()?.last();
+  }
+
+  #closedReports(): OpenReports | undefined {
     this.#hasEndedReports = true;
     this.#reports?.close();
-    return this.#reports?.flush();
+    return this.#reports;
   }
 
   get signal(): AbortSignal {
