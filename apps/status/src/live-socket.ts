@@ -1,6 +1,7 @@
 import type { ClientToServer, ServerToOperator, WatchTarget } from '@spillway/contracts';
 import type { DefaultEventsMap, Namespace, Socket } from 'socket.io';
 import type { Access } from './access.ts';
+import type { Told } from './end-of-watch.ts';
 import type { Pace } from './slow-readers.ts';
 
 /** Something that a connection watches. */
@@ -8,6 +9,8 @@ export interface Watch {
   target: WatchTarget;
   /** Lets go of the feed. */
   release: () => void;
+  /** Of a job. */
+  told?: Told;
 }
 
 /** What a connection carries. */

@@ -1,5 +1,6 @@
-import { isFinal, type JobEvent, jobRoom, type WatchTarget } from '@spillway/contracts';
+import { type JobEvent, jobRoom, type WatchTarget } from '@spillway/contracts';
 import type { FeedListener } from '@spillway/queue/feed';
+import { frameSent, isEnd } from './end-of-watch.ts';
 import type { LiveNamespace, LiveSocket } from './live-socket.ts';
 import { type RoomSetup, sendToRoom } from './room.ts';
 
@@ -120,7 +121,9 @@ class RoomRelay implements Relay {
   #send(room: string, frame: JobEvent[]): void {
     const listeners = this.#listeners.get(room);
     if (listeners) for (const listener of listeners) listener.frame(frame);
-    if (this.#namespace) sendToRoom(this.#namespace, room, { frame }, this.#setup);
+    if (!this.#namespace) return;
+    sendToRoom(this.#namespace, room, { frame }, this.#setup);
+    frameSent(this.#members(room), room, frame);
   }
 
   *#members(room: string): Iterable<LiveSocket> {
@@ -129,10 +132,6 @@ class RoomRelay implements Relay {
       if (socket) yield socket;
     }
   }
-}
-
-function isEnd(event: JobEvent): boolean {
-  return event.kind === 'removed' || (event.kind === 'state' && isFinal(event.state));
 }
 
 /** Of two progress values in a row, or two places in line, only the later one counts. Lines, chunks and states are never dropped. Pure. */

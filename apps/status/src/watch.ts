@@ -11,6 +11,7 @@ import type { Feed } from '@spillway/queue/feed';
 import type { Reader } from '@spillway/queue/reader';
 import type { Logger } from '@spillway/runtime';
 import { assertMaySee } from './access.ts';
+import { answer, question } from './end-of-watch.ts';
 import { enter, type LiveSocket, leave } from './live-socket.ts';
 import { toJobError } from './problem.ts';
 import type { Serve } from './requests.ts';
@@ -87,8 +88,12 @@ async function watchJob(
   { feed, reader }: WatchSetup,
 ): Promise<JobWatchResult> {
   await assertMaySee(socket.data.access, job, reader);
-  await enter(socket, jobRoom(job), { job }, () => feed.follow(job));
-  return { job, snapshot: await reader.snapshot(job, after) };
+  const room = jobRoom(job);
+  do await enter(socket, room, { job }, () => feed.follow(job));
+  while (!question(socket, room) && socket.connected);
+  const snapshot = await reader.snapshot(job, after);
+  answer(socket, room, snapshot);
+  return { job, snapshot };
 }
 
 function roomOf(target: WatchTarget): string {

@@ -47,6 +47,43 @@ test('whenever a watch begins, also in the moment of the end, the end is seen', 
   for (const reply of replies) await until('its end', () => fold(watcher, reply).job.state === 'completed');
 });
 
+test('a watch ends with its job, and a retry is watched anew', async () => {
+  await using watcher = await connect(spillway.status.url);
+  await using late = await connect(spillway.status.url);
+  const id = await submit('demo.steps', { steps: 2, stepMs: 1, failAt: 2 }, { attempts: 1 });
+  await watcher.watch(id);
+  await call(spillway.url, 'GET', `/v1/jobs/${id}?wait=20`);
+  // One that asks after the end is answered, and watches nothing either.
+  await late.watch(id);
+  await until('the end', async () => snapshotOf(await watcher.watch(id)).job.state === 'failed');
+  const heard = watcher.events.length;
+
+  await call(spillway.url, 'POST', `/v1/jobs/${id}/retry`);
+  const again = await connect(spillway.status.url);
+  const reply = await again.watch(id);
+  await until('the second end', () => fold(again, reply).job.state === 'failed' && fold(again, reply).log.length === 2);
+  await again[Symbol.asyncDispose]();
+  // What follows on these lines is heard after anything that was sent before.
+  const other = await submit('demo.noop');
+  for (const line of [watcher, late]) await line.watch(other);
+  expect(watcher.events.slice(heard).filter(({ job }) => job === id)).toEqual([]);
+  expect(late.events.filter(({ job }) => job === id)).toEqual([]);
+});
+
+test('what has ended counts towards no limit', async () => {
+  await using watcher = await connect(spillway.status.url);
+  for (let round = 0; round < 3; round += 1) {
+    const ids = await Promise.all(Array.from({ length: 100 }, () => submit('demo.noop')));
+    const reply = await watcher.watch(...ids);
+    const hasEnded = (id: string) =>
+      watcher.events.some((event) => event.job === id && event.kind === 'state' && event.state === 'completed');
+    for (const [index, id] of ids.entries()) {
+      const { state } = snapshotOf(reply, index).job;
+      await until('its end', () => state === 'completed' || hasEnded(id));
+    }
+  }
+});
+
 test('a watch with a cursor brings only the lines that follow', async () => {
   await using watcher = await connect(spillway.status.url);
   const id = await submit('demo.steps', { steps: 5, stepMs: 1 });

@@ -80,8 +80,8 @@ class FallbackTransport implements Transport {
     }
   }
 
-  unwatch(targets: WatchTarget[]): void {
-    for (const line of [this.#current, this.#left]) line?.transport.unwatch(targets);
+  unwatch(targets: WatchTarget[], areOver?: boolean): void {
+    for (const line of [this.#current, this.#left]) line?.transport.unwatch(targets, areOver);
   }
 
   command(command: Command): Promise<CommandReply> {

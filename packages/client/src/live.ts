@@ -95,7 +95,7 @@ export class Live implements LiveConnection {
     if (this.#subjects.get(name) !== subject) return;
     this.#subjects.delete(name);
     this.#toAsk.delete(subject);
-    if (this.#subjects.size > 0 || !this.#outbox.isEmpty) this.#transport?.unwatch([bare(target)]);
+    if (this.#subjects.size > 0 || !this.#outbox.isEmpty) this.#transport?.unwatch([bare(target)], subject.isOver);
     this.#shutIfUnused();
   }
 

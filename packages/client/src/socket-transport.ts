@@ -32,8 +32,8 @@ export function socketTransport(options: { baseUrl: string; credentials: Credent
       watch: (targets) => socket.timeout(ACK_TIMEOUT_MS).emitWithAck('watch', { targets }),
       command: (command) => socket.timeout(ACK_TIMEOUT_MS).emitWithAck('command', command),
       refresh: (token) => socket.timeout(ACK_TIMEOUT_MS).emitWithAck('refresh', { token }),
-      unwatch(targets) {
-        if (socket.connected) socket.emit('unwatch', { targets });
+      unwatch(targets, areOver) {
+        if (socket.connected && !areOver) socket.emit('unwatch', { targets });
       },
     };
   };

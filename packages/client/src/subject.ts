@@ -2,6 +2,8 @@ import type { Batch, JobEvent, Snapshot, WatchResult, WatchTarget } from '@spill
 
 /** Something that is watched on a live connection: a job, or a set of jobs. It folds; the connection asks and carries. */
 export interface Subject {
+  /** Whether it has ended, after which nothing is sent of it any more. */
+  readonly isOver: boolean;
   /** What to ask for, from where it stands. */
   target(): WatchTarget;
   /** Puts a new question: from now on events wait for its answer. The returned value stands for the question. */

@@ -30,8 +30,11 @@ export interface Transport {
   command(command: Command): Promise<CommandReply>;
   /** Puts a new token in the place of the one that the line was opened with. */
   refresh(token: string): Promise<RefreshReply>;
-  /** Best effort: what a lost line forgets needs no unwatching. */
-  unwatch(targets: WatchTarget[]): void;
+  /**
+   * Best effort: what a lost line forgets needs no unwatching. `areOver` where they have ended, which the server knows by
+   * itself.
+   */
+  unwatch(targets: WatchTarget[], areOver?: boolean): void;
 }
 
 /** `lost`: a line that stood; `unreachable`: an attempt that got no answer; `busy`: the server said "not now". */

@@ -43,6 +43,10 @@ export class WatchedJobSubject implements Subject {
     this.#held = options.kept?.read(id);
   }
 
+  get isOver(): boolean {
+    return this.#held !== undefined && (isFinal(this.#held.job.state) || this.#held.removed === true);
+  }
+
   add(watch: DrivenWatch): void {
     this.#watches.add(watch);
     if (this.#held) watch.update(this.#held);
@@ -100,15 +104,15 @@ export class WatchedJobSubject implements Subject {
     const news = this.#news;
     if (!held || this.#early) return;
     this.#news = [];
-    const ended = isFinal(held.job.state) || held.removed === true;
-    if (!ended) this.#options.kept?.write(held);
+    const { isOver } = this;
+    if (!isOver) this.#options.kept?.write(held);
     for (const watch of [...this.#watches]) {
       if (news.length > 0) watch.tell(news);
       if (isFinal(held.job.state)) watch.finish(held);
       else if (held.removed) watch.fail(removed(this.id));
       else watch.update(held);
     }
-    if (ended) this.#options.kept?.remove(this.id);
+    if (isOver) this.#options.kept?.remove(this.id);
   }
 
   fail(error: Error): void {

@@ -19,6 +19,7 @@ export interface WatchedSetOptions {
 
 /** A batch or a tag that at least one watch follows: what is held of its jobs, and the events that wait for an answer. */
 export class WatchedSetSubject implements Subject {
+  readonly isOver = false;
   readonly #of: SetTarget;
   readonly #options: WatchedSetOptions;
   readonly #watches = new Set<DrivenSetWatch>();

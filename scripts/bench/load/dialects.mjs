@@ -18,23 +18,19 @@ export const dialects = {
     },
   },
 
-  /** A snapshot answers each watch, events follow it. */
+  /** A snapshot answers each watch, events follow it, and the watch ends with its job. */
   spillway: {
     listen(socket, seen) {
       socket.on('events', (events) => {
-        for (const event of events) if (FINAL.has(event.state)) this.end(socket, event.job, seen);
+        for (const event of events) if (FINAL.has(event.state)) seen(event.job);
       });
     },
     watch(socket, id, seen) {
       socket.emit('watch', { targets: [{ job: id }] }, ({ results, error }) => {
         const problem = error ?? results[0].error;
         if (problem) throw new Error(`watch ${id}: ${JSON.stringify(problem)}`);
-        if (FINAL.has(results[0].snapshot.job.state)) this.end(socket, id, seen);
+        if (FINAL.has(results[0].snapshot.job.state)) seen(id);
       });
-    },
-    end(socket, id, seen) {
-      socket.emit('unwatch', { targets: [{ job: id }] });
-      seen(id);
     },
   },
 };

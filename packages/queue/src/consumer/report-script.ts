@@ -18,38 +18,38 @@ local function report(events, base, text)
   local given = cjson.decode(text)
   local job = base .. given.id
 
-  local function append(list, counter, items, most)
-    redis.call('RPUSH', list, unpack(items))
-    redis.call('LTRIM', list, -most, -1)
-    return redis.call('HINCRBY', job, counter, #items) - #items
-  end
-
   local known = redis.call('HMGET', job, 'ats', 'rs')
   if redis.call('GET', job .. ':lock') ~= given.token or tonumber(known[1]) ~= given.attempt then return false end
   local attempt, number = string.match(known[2] or '', '(%d+):(%d+)')
   if tonumber(attempt) == given.attempt and tonumber(number) >= given.number then return true end
-  redis.call('HSET', job, 'rs', given.attempt .. ':' .. given.number)
 
+  local written = given.attempt .. ':' .. given.number
   local event = {'event', given.progress and 'progress' or 'report', 'jobId', given.id}
-  local function add(name, value)
+  local function tell(name, value)
     event[#event + 1] = name
     event[#event + 1] = value
   end
+  local function append(list, counter, items, most)
+    if redis.call('RPUSH', list, unpack(items)) > most then redis.call('LTRIM', list, -most, -1) end
+    return redis.call('HINCRBY', job, counter, #items) - #items
+  end
   if given.progress then
-    redis.call('HSET', job, 'progress', given.progress)
-    add('data', given.progress)
+    redis.call('HSET', job, 'rs', written, 'progress', given.progress)
+    tell('data', given.progress)
+  else
+    redis.call('HSET', job, 'rs', written)
   end
   if #given.lines > 0 then
-    add('logFrom', append(job .. ':logs', 'lc', given.lines, ${LOG_LINES_KEPT}))
-    add('log', cjson.encode(given.lines))
+    tell('logFrom', append(job .. ':logs', 'lc', given.lines, ${LOG_LINES_KEPT}))
+    tell('log', cjson.encode(given.lines))
   end
   if given.skipped > 0 then
     redis.call('DEL', job .. ':output')
     redis.call('HINCRBY', job, 'oc', given.skipped)
   end
   if #given.chunks > 0 then
-    add('outputFrom', append(job .. ':output', 'oc', given.chunks, ${OUTPUT_CHUNKS_KEPT}))
-    add('output', '[' .. table.concat(given.chunks, ',') .. ']')
+    tell('outputFrom', append(job .. ':output', 'oc', given.chunks, ${OUTPUT_CHUNKS_KEPT}))
+    tell('output', '[' .. table.concat(given.chunks, ',') .. ']')
     redis.call('EXPIRE', job .. ':output', ${OUTPUT_TTL_S})
   end
   redis.call('XADD', events, 'MAXLEN', '~', ${EVENTS_KEPT}, '*', unpack(event))

@@ -25,7 +25,7 @@ local function take()
 ${MAIN}${main}
 end
 local answer = take()
-if answer[1] == 0 or rcall('LLEN', waitKey) > 0 or rcall('ZCARD', KEYS[3]) > 0 then return answer end
+if answer[1] == 0 or rcall('EXISTS', waitKey, KEYS[3]) > 0 then return answer end
 rcall('ZREM', KEYS[11], '0')
 answer[5] = getNextDelayedTimestamp(delayedKey) or 0
 return answer
