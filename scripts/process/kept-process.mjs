@@ -24,6 +24,11 @@ export class KeptProcess {
     this.#onGiveUp = onGiveUp;
   }
 
+  /** The process as it runs, or last ran; undefined before it was started and after it was stopped. */
+  get child() {
+    return this.#child;
+  }
+
   /**
    * Call once.
    * @returns {Promise<void>} once it is ready

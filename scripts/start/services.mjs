@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline';
 import { styleText } from 'node:util';
 import { KeptProcess } from '../process/kept-process.mjs';
 import { projectFolder } from '../setup/project.mjs';
+import { handOver } from './hand-over.mjs';
 
 /** @typedef {import('node:child_process').ChildProcess} ChildProcess */
 
@@ -38,10 +39,11 @@ export class Services {
     const { workers } = this.#options;
     const workerNames = Array.from({ length: workers }, (_, n) => (workers === 1 ? 'worker' : `worker ${n + 1}`));
     // No new jobs, then no new work, then the last news to those who watch.
+    const status = this.#service('status', 'status');
     this.#groups = [
-      [this.#service('api', 'api')],
+      [this.#service('api', 'api', (api) => handOver(api, () => status.child))],
       workerNames.map((name) => this.#service(name, 'worker')),
-      [this.#service('status', 'status')],
+      [status],
     ];
     await Promise.all(this.#groups.flat().map((service) => service.start()));
   }
@@ -62,8 +64,9 @@ export class Services {
   /**
    * @param {string} name
    * @param {string} app
+   * @param {(child: ChildProcess) => void} [onReady] called for each that was launched
    */
-  #service(name, app) {
+  #service(name, app, onReady) {
     const { env, onLaunch, onGiveUp } = this.#options;
     const script = path.join(projectFolder, 'apps', app, 'dist', 'main.js');
     const plan = {
@@ -76,7 +79,10 @@ export class Services {
         onLaunch(name, child);
         return child;
       },
-      untilReady: untilItSaysReady,
+      untilReady: async (/** @type {ChildProcess} */ child, /** @type {AbortSignal} */ signal) => {
+        await untilItSaysReady(child, signal);
+        onReady?.(child);
+      },
     };
     return new KeptProcess(plan, onGiveUp);
   }

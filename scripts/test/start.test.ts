@@ -1,5 +1,7 @@
 import { once } from 'node:events';
 import net from 'node:net';
+import { until } from '@spillway/testkit';
+import { io, type Socket } from 'socket.io-client';
 import { freePort } from '../process/port.mjs';
 import { fakeRedis } from './fake-redis.ts';
 import { StartRun } from './started.ts';
@@ -61,6 +63,36 @@ test('a second start is refused while the first runs, and has its data afterward
   expect(third.output).toMatch(/an earlier start was cut off; stopping what it left:.*redis/);
 });
 
+test("a live connection that came in at api's address goes on without api, and comes back after status", async () => {
+  await using run = new StartRun(temporaryFolder());
+  const page = await run.ready();
+  const socket = io(`${page}/jobs`, { transports: ['websocket'], reconnectionDelay: 50, reconnectionDelayMax: 50 });
+  await using _line = { [Symbol.asyncDispose]: async () => void socket.disconnect() };
+  const told: { job: string; state?: string }[] = [];
+  socket.on('events', (events) => told.push(...events));
+  await heardOn(socket, 'connect');
+  const opened = socket.id;
+
+  const id = await submitJob(page, { type: 'demo.steps', input: { steps: 1000, stepMs: 20 } }, 0);
+  await socket.emitWithAck('watch', { targets: [{ job: id }] });
+  process.kill(run.pidOf('api'), 'SIGKILL');
+  const heard = told.length;
+  await until('news without api', () => told.length > heard + 10);
+  expect(socket).toMatchObject({ connected: true, id: opened });
+
+  process.kill(run.pidOf('status'), 'SIGKILL');
+  await heardOn(socket, 'disconnect');
+  await heardOn(socket, 'connect');
+  const { results } = await socket.emitWithAck('watch', { targets: [{ job: id }] });
+  expect(results).toMatchObject([{ job: id, snapshot: { job: { state: 'active' } } }]);
+  // The stop would wait for it.
+  await socket.emitWithAck('command', { id: 'enough', job: id, do: 'cancel' });
+});
+
+function heardOn(socket: Socket, event: 'connect' | 'disconnect'): Promise<void> {
+  return new Promise((resolve) => socket.once(event, () => resolve()));
+}
+
 async function inOneRun<T>(
   folder: string,
   end: NodeJS.Signals,
@@ -78,11 +110,11 @@ async function expectRefused(second: StartRun, first: StartRun): Promise<void> {
   expect(code).toBe(1);
 }
 
-async function submitJob(page: string): Promise<string> {
+async function submitJob(page: string, job: object = { type: 'demo.noop', input: {} }, waitS = 10): Promise<string> {
   const reply = await fetch(`${page}/v1/jobs`, {
     method: 'POST',
-    headers: { 'content-type': 'application/json', prefer: 'wait=10' },
-    body: JSON.stringify({ type: 'demo.noop', input: {} }),
+    headers: { 'content-type': 'application/json', prefer: `wait=${waitS}` },
+    body: JSON.stringify(job),
   });
   const { id } = (await reply.json()) as { id: string };
   return id;

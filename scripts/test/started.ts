@@ -52,10 +52,21 @@ export class StartRun {
 
   /** Names of the processes of any run in this folder that still run. */
   leftBehind(): string[] {
+    return this.#alive().map(({ name }) => name);
+  }
+
+  /** @throws Error where no such process runs */
+  pidOf(name: string): number {
+    const mark = this.#alive().find((alive) => alive.name === name);
+    if (!mark) throw new Error(`expected a process ${name}, got ${this.leftBehind().join(', ')}`);
+    return mark.pid;
+  }
+
+  #alive(): { name: string; pid: number; born: string }[] {
     const marks: { name: string; pid: number; born: string }[] = JSON.parse(
       readFileSync(path.join(this.#folder, 'processes.json'), 'utf8'),
     );
-    return marks.filter(isAlive).map(({ name }) => name);
+    return marks.filter(isAlive);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

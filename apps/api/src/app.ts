@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
-import { AJV_OPTIONS, type Config, type Keys, type Logger } from '@spillway/runtime';
+import { AJV_OPTIONS, type Config, type HandOver, type Keys, type Logger } from '@spillway/runtime';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController, type RawServerDefault } from 'fastify';
 import { registerAccess } from './plugins/access.ts';
 import { answerBadHttp, answerBeforeRouting, registerErrors } from './plugins/errors.ts';
@@ -27,8 +27,9 @@ export interface AppSetup {
   logger: Logger;
   keys: Keys;
   services: Services;
-  /** Where status answers; live connections are forwarded there. */
+  /** Where status answers; live connections are forwarded there, or handed over where somebody takes them. */
   statusUrl: string;
+  handOver: HandOver;
 }
 
 /** The address and all headers of a request; Node's own default, said here because docs/limits.md does. */
@@ -63,7 +64,7 @@ export async function buildApp(setup: AppSetup): Promise<App> {
   registerErrors(app);
   registerAccess(app, { ...setup, ...setup.services });
   registerMetrics(app, setup.services.metrics);
-  registerLive(app, setup.statusUrl);
+  registerLive(app, setup);
   await registerOpenApi(app);
   await registerRoutes(app, setup);
   await registerPages(app);

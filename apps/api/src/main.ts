@@ -12,6 +12,7 @@ import {
   ConfigError,
   checkBind,
   checkReadiness,
+  createHandOver,
   createTokens,
   parseKeys,
   type RunningService,
@@ -65,6 +66,7 @@ async function start({ config, logger }: ServiceSetup): Promise<RunningService> 
     config,
     logger,
     keys,
+    handOver: createHandOver(),
     statusUrl: config.statusUrl || `http://127.0.0.1:${config.statusPort}`,
     services: {
       producer,

@@ -12,7 +12,7 @@ import type { Feed } from '@spillway/queue/feed';
 import type { Reader } from '@spillway/queue/reader';
 import type { Registry } from '@spillway/queue/registry';
 import type { TokenRecords } from '@spillway/queue/tokens';
-import type { Config, Keys, Logger, Readiness, Tokens } from '@spillway/runtime';
+import { type Config, type Keys, type Logger, type Readiness, type Tokens, takeHandedOver } from '@spillway/runtime';
 import { Server } from 'socket.io';
 import { makeAdmission } from './admission.ts';
 import { createCallerLimit } from './caller-limit.ts';
@@ -84,6 +84,7 @@ export function createServer(setup: StatusSetup): StatusServer {
   });
   const io = openSocketIo(http);
   guardUpgrades(http, io, { connections, metrics });
+  takeHandedOver(http);
   io.engine.on('connection', (connection: LiveConnection) => limitRate(connection, metrics));
   const jobs: LiveNamespace = io.of('/jobs');
   const ops: LiveNamespace = io.of('/ops');

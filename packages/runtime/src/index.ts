@@ -1,4 +1,5 @@
 export { ConfigError, checkBind, isLoopback, isOwnHost, readConfig } from './config.ts';
+export { createHandOver, type HandOver, takeHandedOver } from './hand-over.ts';
 export { beat, checkReadiness, type HealthCheck, type Readiness } from './health.ts';
 export { bearerOf, type Caller, type Keys, mayUse, OPEN_CALLER, parseKeys } from './keys.ts';
 export { createLogger, type Logger, serializeError } from './logger.ts';

@@ -2,7 +2,7 @@ import { openMeter } from '../cpu.mjs';
 import { startLoad } from '../load.mjs';
 import { percentile } from '../statistics.mjs';
 import { naive } from '../systems/naive.mjs';
-import { spillway } from '../systems/spillway.mjs';
+import { spillway, spillwayApart } from '../systems/spillway.mjs';
 import { cpuPerJob, cpuRows, foreignPercent, foreignRow } from './figures.mjs';
 
 const SOCKETS = 20;
@@ -27,12 +27,9 @@ export const latency = {
   },
 };
 
-/** Where sockets may reach status itself; everybody else comes through api, which passes the bytes on. */
-const straight = { ...spillway, name: 'spillway, straight to status' };
-
 function scenario(type, ms, workMs) {
   return {
-    systems: [naive, straight, spillway],
+    systems: [naive, spillwayApart, spillway],
     targets: [
       { key: 'p99', ratioMax: 1 },
       { key: 'lost', valueMax: 0 },
@@ -49,12 +46,12 @@ function scenario(type, ms, workMs) {
   };
 }
 
-async function measure({ stage, system, name }, type, ms, workMs) {
+async function measure({ stage, system }, type, ms, workMs) {
   await system.startServer();
   await system.prepare();
   await system.startWorker();
   const load = await startLoad(stage, 'live');
-  const live = system.live({ straight: name === straight.name });
+  const live = system.live();
   const plan = { ...live, submit: system.submit(type), sockets: SOCKETS, perSecond: JOBS_PER_SECOND };
   await load.run({ ...plan, durationMs: ms.warmUp });
   const meter = openMeter(system.parts(), stage.pids());

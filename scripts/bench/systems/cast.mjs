@@ -16,6 +16,7 @@ export function openCast(stage, redis) {
       await stage.crash(actors[role]);
       actors[role] = await stage.service(role, file, env);
     },
+    child: (role) => actors[role]?.child,
     url: (role) => actors[role].ready.url,
     /** Process id by role, Redis included. */
     parts: () => ({ ...mapActors(actors, ({ pid }) => pid), redis: redis.pid }),

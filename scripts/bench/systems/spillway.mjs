@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { io } from 'socket.io-client';
+import { handOver } from '../../start/hand-over.mjs';
 import { payload } from '../payload.mjs';
 import { queueView } from '../queue-view.mjs';
 import { openCast } from './cast.mjs';
@@ -12,15 +13,22 @@ const KEY = 'spillway_benchmark_key_0123456789abcdef';
 const TYPES_TIMEOUT_MS = 15_000;
 const INPUTS = { noop: payload, steps: { steps: 1, stepMs: 50 } };
 
-/** Spillway as it is installed: api, status and one worker, API keys on, the log at its shipped level. */
+/** Spillway as `npm start` has it: api, status and one worker, API keys on, the log at its shipped level. */
 export const spillway = {
   name: 'spillway',
   redisSettings: 'shipped',
   create: createSpillway,
 };
 
+/** The same without a parent of api and status, as in containers: api forwards what live connections say. */
+export const spillwayApart = {
+  ...spillway,
+  name: 'spillway in containers',
+  create: (stage, redis, options) => createSpillway(stage, redis, { ...options, areApart: true }),
+};
+
 /** `jobs` is a module of further types. */
-function createSpillway(stage, redis, { concurrency, jobs }) {
+function createSpillway(stage, redis, { concurrency, jobs, areApart = false }) {
   const env = {
     REDIS_URL: redis.url,
     SPILLWAY_PORT: '0',
@@ -41,6 +49,7 @@ function createSpillway(stage, redis, { concurrency, jobs }) {
       statusEnv = { ...env, SPILLWAY_STATUS_PORT: String(livePort) };
       await cast.start('status', program('status'), statusEnv);
       await cast.start('api', program('api'), { ...env, SPILLWAY_STATUS_URL: cast.url('status') });
+      if (!areApart) handOver(cast.child('api'), () => cast.child('status'));
     },
     stopServer: () => cast.stop('api', 'status'),
     startWorker: ({ jobs = concurrency } = {}) =>
@@ -86,10 +95,10 @@ function createSpillway(stage, redis, { concurrency, jobs }) {
       const reply = await fetch(url, { method: 'PUT', headers, body: JSON.stringify(limits) });
       if (!reply.ok) throw new Error(`Expected limits to be set, but got ${reply.status}: ${await reply.text()}`);
     },
-    /** `straight` to the process that holds the sockets, or through api's address. */
-    live: ({ straight = false } = {}) => ({
+    /** Through api's address, as everybody does it. */
+    live: () => ({
       dialect: 'spillway',
-      socket: { url: `${cast.url(straight ? 'status' : 'api')}/jobs`, options: { auth: { token: KEY } } },
+      socket: { url: `${cast.url('api')}/jobs`, options: { auth: { token: KEY } } },
     }),
     livePart: 'status',
     liveEndpoint: () => ({

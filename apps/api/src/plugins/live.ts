@@ -1,21 +1,24 @@
 import type { IncomingMessage } from 'node:http';
 import { connect as connectTcp, type Socket } from 'node:net';
 import { connect as connectTls, TLSSocket } from 'node:tls';
+import type { HandOver } from '@spillway/runtime';
 import type { App } from '../app.ts';
 
 /** How long status may take to accept a connection; it is on this machine or in this network. */
 const CONNECT_MS = 1000;
 
 /**
- * Live connections go on to status, so that a newcomer opens one port. A proxy in front may route them there itself. After
- * the handshake bytes are passed on as they are: messages are status' business, its limits included. Answers 404 for an
- * upgrade of another path, and 503 when status cannot be reached.
+ * Live connections go on to status, so that a newcomer opens one port. A proxy in front may route them there itself. Where
+ * the process that started both takes them (`handOver`) they move there whole. Elsewhere bytes are passed on as they are
+ * after the handshake: messages are status' business, its limits included. Answers 404 for an upgrade of another path, and
+ * 503 when status cannot be reached.
  */
-export function registerLive(app: App, statusUrl: string): void {
+export function registerLive(app: App, { statusUrl, handOver }: { statusUrl: string; handOver: HandOver }): void {
   const tunnels = new Set<Socket>();
   app.server.on('upgrade', (request: IncomingMessage, client: Socket, head: Buffer) => {
     client.on('error', () => client.destroy());
     if (!request.url?.startsWith('/socket.io/')) return refuse(client, '404 Not Found');
+    if (handOver(request, client, head)) return;
     tunnels.add(client);
     client.once('close', () => tunnels.delete(client));
     open(client, request, head, statusUrl);
