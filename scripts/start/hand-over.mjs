@@ -13,8 +13,9 @@ export function handOver(api, status) {
     const line = /** @type {Socket} */ (socket);
     line.on('error', () => line.destroy());
     const target = status();
-    if (target?.connected) target.send(message, line, (error) => error && line.destroy());
-    else refuse(line);
+    if (!target?.connected) return refuse(line);
+    // The object that is left behind is closed, because api does not end before all that it gave away is.
+    target.send(message, line, () => line.destroy());
   });
   if (api.connected) api.send({ kind: 'live connections' }, () => undefined);
 }

@@ -85,8 +85,11 @@ test("a live connection that came in at api's address goes on without api, and c
   await heardOn(socket, 'connect');
   const { results } = await socket.emitWithAck('watch', { targets: [{ job: id }] });
   expect(results).toMatchObject([{ job: id, snapshot: { job: { state: 'active' } } }]);
-  // The stop would wait for it.
+
+  // The stop would wait for the job; it waits for no connection that api gave away.
   await socket.emitWithAck('command', { id: 'enough', job: id, do: 'cancel' });
+  const { output } = await run.stop('SIGTERM');
+  expect(output).not.toContain('killed by timeout');
 });
 
 function heardOn(socket: Socket, event: 'connect' | 'disconnect'): Promise<void> {
