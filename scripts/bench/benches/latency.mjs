@@ -31,13 +31,15 @@ function scenario(type, ms, workMs) {
   return {
     systems: [naive, spillwayApart, spillway],
     targets: [
+      { key: 'p50', ratioMax: 1 },
       { key: 'p99', ratioMax: 1 },
       { key: 'lost', valueMax: 0 },
     ],
     rows: [
-      { key: 'p50', title: 'submit to end event p50, ms', digits: 1 },
+      { key: 'p50', title: 'submit to end event p50, all jobs, ms', digits: 1 },
       { key: 'p99', title: 'submit to end event p99, all jobs, ms', digits: 1 },
-      { key: 'p99Seen', title: 'the same of those that were seen, ms', digits: 1 },
+      { key: 'p50Seen', title: 'p50 of those that were seen, ms', digits: 1 },
+      { key: 'p99Seen', title: 'p99 of those that were seen, ms', digits: 1 },
       { key: 'lost', title: 'end events lost, % of the jobs', digits: 2, ratio: false },
       ...cpuRows(['api', 'status', 'worker', 'redis']),
       foreignRow,
@@ -58,10 +60,12 @@ async function measure({ stage, system }, type, ms, workMs) {
   const { latenciesMs, jobs, lost } = await load.run({ ...plan, durationMs: ms.measured });
   const reading = meter.read();
   if (latenciesMs.length === 0) throw new Error(`Expected the ends of ${jobs} jobs, but none was seen.`);
+  // An end that is never seen is the longest wait of all: left out, losing the quickest jobs would look like speed.
+  const all = [...latenciesMs, ...Array(lost).fill(Number.POSITIVE_INFINITY)];
   return {
-    p50: percentile(latenciesMs, 0.5) - workMs,
-    // An end that is never seen is the longest wait of all: left out, losing the quickest jobs would look like speed.
-    p99: percentile([...latenciesMs, ...Array(lost).fill(Number.POSITIVE_INFINITY)], 0.99) - workMs,
+    p50: percentile(all, 0.5) - workMs,
+    p99: percentile(all, 0.99) - workMs,
+    p50Seen: percentile(latenciesMs, 0.5) - workMs,
     p99Seen: percentile(latenciesMs, 0.99) - workMs,
     lost: (lost / jobs) * 100,
     ...cpuPerJob(reading, jobs),
