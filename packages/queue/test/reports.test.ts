@@ -89,6 +89,26 @@ test('what is written right before the end is told before the end, also while co
   for (const told of byJob(events).values()) expectWholeEnd(told);
 });
 
+test('what is written right before an attempt fails is told before the job waits for the next one', async () => {
+  await using sandbox = await openSandbox();
+  const { submit } = await openQueue(sandbox);
+  const { feed, events } = await openFeed(sandbox);
+  const { id } = await submit({}, { attempts: 3, backoff: { type: 'fixed', delayMs: 1 } });
+  await feed.follow(id);
+  await consume(sandbox, async (lease) => {
+    if (lease.attempt === 3) return reportAndEnd(lease);
+    await reportAndEnd(lease);
+    return { kind: 'failed', error: { code: 'handler_failed', message: 'not yet' }, retry: true };
+  });
+  await untilEveryEnd(1, events);
+  const told = events.flatMap((event) => {
+    if (event.kind === 'report') return (event.log ?? []).map(({ line }) => line);
+    return event.kind === 'state' && ['delayed', 'completed'].includes(event.state) ? [event.state] : [];
+  });
+  const lines = (attempt: number) => numbersTo(3).map((n) => `${attempt}/${n}`);
+  expect(told).toEqual([...lines(1), 'delayed', ...lines(2), 'delayed', ...lines(3), 'completed']);
+});
+
 test('a report whose reply was lost with the connection is written once', async () => {
   await using proxy = await openRedisProxy(redisUrl());
   await using sandbox = await openSandbox();
