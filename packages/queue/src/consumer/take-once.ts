@@ -9,12 +9,14 @@ const { moveToActive } = engineScripts;
 
 const [functions = '', main] = moveToActive.content.split(MAIN);
 if (main === undefined) throw new Error(`expected the engine's moveToActive to have the line "${MAIN}", got none`);
-if (!functions.includes('local function getNextDelayedTimestamp('))
-  throw new Error(`expected the engine's moveToActive to define getNextDelayedTimestamp, got no such function`);
+for (const name of ['addBaseMarkerIfNeeded', 'getNextDelayedTimestamp']) {
+  if (!functions.includes(`local function ${name}(`))
+    throw new Error(`expected the engine's moveToActive to define ${name}, got no such function`);
+}
 
 /**
- * Takes the next job by the engine's own script, and looks whether it was the last one. Then the mark goes with which the
- * engine calls the next worker after each job, since there is nothing to come for: whoever adds a job marks the line again.
+ * Takes the next job by the engine's own script. That marks the line with every job, to call the next worker; here it is
+ * marked only while there is something to come for: whoever adds a job marks the line again.
  *
  * KEYS, ARGV  as the engine has them
  * Returns what the engine does, and behind it, where the line is empty now, when the next delayed job is due (ms), or 0.
@@ -24,8 +26,13 @@ ${functions}
 local function take()
 ${MAIN}${main}
 end
+local mayMark = false
+addBaseMarkerIfNeeded = function(_, isPausedOrMaxed) mayMark = mayMark or not isPausedOrMaxed end
+
 local answer = take()
-if answer[1] == 0 or rcall('EXISTS', waitKey, KEYS[3]) > 0 then return answer end
+local isEmpty = rcall('EXISTS', waitKey, KEYS[3]) == 0
+if mayMark and not isEmpty then rcall('ZADD', KEYS[11], 0, '0') end
+if answer[1] == 0 or not isEmpty then return answer end
 rcall('ZREM', KEYS[11], '0')
 answer[5] = getNextDelayedTimestamp(delayedKey) or 0
 return answer

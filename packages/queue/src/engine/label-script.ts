@@ -37,8 +37,8 @@ local function settleLabels(base, extraSeconds)
     prolong(key)
     if entries.kind == 'batch' then joinBatch(base, entries.value, entries, seconds) end
   end
-  redis.call('SETNX', base .. 'labelled', 1)
-  prolong(base .. 'labelled')
+  local known = redis.call('TTL', base .. 'labelled')
+  if known < seconds then redis.call('SET', base .. 'labelled', 1, 'EX', seconds) end
 end
 `;
 

@@ -31,10 +31,15 @@ if not inSet(KEYS[3], 'completed') and not inSet(KEYS[4], 'failed') then
   elseif not inSet(KEYS[5], 'delayed') then inSet(KEYS[6], 'blocked') end
 end
 
+local counts = {lc = 0, oc = 0}
+for at = 1, #record, 2 do
+  if counts[record[at]] then counts[record[at]] = tonumber(record[at + 1]) end
+end
+
 -- Numbers count from the job's start; a list keeps the newest, so its first item has the number total - length.
 local room = tonumber(ARGV[6])
-local function tail(key, field, from, most)
-  local total = tonumber(redis.call('HGET', job, field) or 0)
+local function tail(key, total, from, most)
+  if total == 0 then return {0, {}, 0} end
   local first = total - redis.call('LLEN', key)
   local start = math.max(from, first)
   local items, past, step = {}, math.min(start + most, total), ${STEP}
@@ -49,7 +54,7 @@ local function tail(key, field, from, most)
   end
   return {math.min(start, total), items, total}
 end
-local log = tail(job .. ':logs', 'lc', tonumber(ARGV[2]), tonumber(ARGV[4]))
-local output = tail(job .. ':output', 'oc', tonumber(ARGV[3]), tonumber(ARGV[5]))
+local log = tail(job .. ':logs', counts.lc, tonumber(ARGV[2]), tonumber(ARGV[4]))
+local output = tail(job .. ':output', counts.oc, tonumber(ARGV[3]), tonumber(ARGV[5]))
 return {position, place, score, record, log[1], log[2], output[1], output[2], log[3], output[3]}
 `);
