@@ -39,10 +39,11 @@ test('an end that is refused is refused alone', async () => {
   const held = gate();
   const release = gate();
   let started = 0;
-  await consume(sandbox, async () => {
+  await consume(sandbox, async ({ reports }) => {
     started += 1;
     if (started === 3) held.open();
     await release.opened;
+    reports.log('the last line');
     return COMPLETED;
   });
   await held.opened;
@@ -53,11 +54,14 @@ test('an end that is refused is refused alone', async () => {
   release.open();
   await until('the end of the third', async () => (await reader.job(fine.id)).state === 'completed');
   expect((await reader.job(stolen.id)).state).toBe('active');
+  expect((await reader.snapshot(stolen.id)).log).toEqual([]);
   // The engine then ends it as failed, which does not look at children.
   expect(await reader.job(broken.id)).toMatchObject({
     state: 'failed',
     error: { message: expect.stringContaining('WRONGTYPE') },
   });
+  for (const { id } of [broken, fine])
+    expect((await reader.snapshot(id)).log.map(({ line }) => line)).toEqual(['the last line']);
 });
 
 test("a job that ended here looks as one that the engine's own worker ended", async () => {

@@ -3,7 +3,8 @@ import { GROUP_FUNCTIONS } from '../engine/group-script.ts';
 import { opening } from '../engine/groups.ts';
 import { defineScript } from '../engine/script.ts';
 import { isPassing } from '../engine/unavailable.ts';
-import { REPORT_FUNCTION } from './report-script.ts';
+import { WRITE_REPORT_FUNCTION } from './report-script.ts';
+import type { LastReport } from './reports.ts';
 
 /** The engine looks for its script under this name, and defines it where it is missing. */
 const COMMAND = `moveToFinished:${engineVersion}`;
@@ -29,10 +30,25 @@ const [functions = '', main] = moveToFinished.content.split(MAIN);
 if (main === undefined) throw new Error(`expected the engine's moveToFinished to have the line "${MAIN}", got none`);
 if (!functions.includes('local function fetchNextJob('))
   throw new Error(`expected the engine's moveToFinished to define fetchNextJob, got no such function`);
+/** Here the engine has seen that the lease is the worker's, and has written nothing yet. */
+const LEASE_SEEN = 'updateJobFields(jobIdKey, ARGV[9]);';
+const [check, end, ...more] = main.split(LEASE_SEEN);
+if (end === undefined || more.length > 0)
+  throw new Error(`expected the engine's moveToFinished to have the line "${LEASE_SEEN}" once`);
 
 const ENGINE = `
-${REPORT_FUNCTION}
+${WRITE_REPORT_FUNCTION}
 ${functions}
+local function messageOf(trouble)
+  return type(trouble) == 'table' and trouble.err or tostring(trouble)
+end
+-- What it has left to report goes before the end of a job. Where that cannot be written the job ends all the same.
+local troubles = {}
+local function reportLast(KEYS, ARGV)
+  if ARGV[10] == '' then return end
+  local done, trouble = pcall(writeReport, KEYS[4], KEYS[12], cjson.decode(ARGV[10]))
+  if not done then troubles[ARGV[1]] = messageOf(trouble) end
+end
 -- What the engine packs for a job is asked for twice here.
 local unpacked = {}
 local cmsgpack = {unpack = function(text)
@@ -49,7 +65,9 @@ fetchNextJob = function(wait, active, prioritized, events, limiter, delayed, met
   return answer
 end
 local function engineEnd(KEYS, ARGV)
-${MAIN}${main}
+${MAIN}${check}
+reportLast(KEYS, ARGV)
+${LEASE_SEEN}${end}
 end
 
 local keys = {unpack(KEYS, 1, ${SHARED_KEYS})}
@@ -60,40 +78,26 @@ local function keysOf(args)
   return keys
 end
 
-local function messageOf(trouble)
-  return type(trouble) == 'table' and trouble.err or tostring(trouble)
-end
-
--- Returns what went wrong, or nothing.
-local function reportLast(args)
-  local text = args[10]
-  if text == '' then return end
-  local done, trouble = pcall(report, KEYS[4], args[7], text)
-  return not done and messageOf(trouble) or nil
-end
-
 local answers = {}
-local function note(done, answer, trouble)
-  answers[#answers + 1] = {done and 1 or 0, done and answer or messageOf(answer), trouble}
+local function note(args, done, answer)
+  answers[#answers + 1] = {done and 1 or 0, done and answer or messageOf(answer), troubles[args[1]]}
 end
-
 `;
 
 /**
  * Ends several jobs of one queue, each by the engine's own script, which is a function here: what fails for one job is
  * its own answer and nothing to the others. Each also fetches the next job, as the engine has it. What is left to report
- * of a job is written before its end, in this one step: nothing overtakes it, and who reads the events gets both at once.
+ * of a job is written in this one step, where its end counts: nothing overtakes it, an end that is sent again does not
+ * write it again, and who reads the events gets both at once.
  *
  * KEYS  the engine's 1 to 10, then the marker
- * ARGV  the engine's 1 to 9 for each job, and a report (REPORT_FUNCTION) or nothing
+ * ARGV  the engine's 1 to 9 for each job, and a report as JSON (WRITE_REPORT_FUNCTION) or ''
  * Returns {1, answer} or {0, error} for each, and behind it why the report could not be written, if so.
  */
 const endScript = defineScript(`${ENGINE}
 for at = 1, #ARGV, ${JOB_ARGS} do
   local args = {unpack(ARGV, at, at + ${JOB_ARGS - 1})}
-  local trouble = reportLast(args)
-  local done, answer = pcall(engineEnd, keysOf(args), args)
-  note(done, answer, trouble)
+  note(args, pcall(engineEnd, keysOf(args), args))
 end
 return answers
 `);
@@ -111,12 +115,11 @@ for at = 1, #ARGV, ${JOB_ARGS} do
   local args = {unpack(ARGV, at, at + ${JOB_ARGS - 1})}
   local mayFetch = args[6]
   args[6] = '0'
-  local trouble = reportLast(args)
   local done, answer = pcall(engineEnd, keysOf(args), args)
   local isEnded = done and answer == 0
   if isEnded then ended[#ended + 1] = args[1] end
   args[6] = isEnded and mayFetch
-  all[#all + 1] = {args, done, answer, trouble}
+  all[#all + 1] = {args, done, answer}
 end
 groups.finish(ended)
 local opening = groups.pump()
@@ -126,9 +129,9 @@ local function fetch(args)
   return fetchNextJob(keys[1], keys[2], keys[3], keys[4], keys[6], keys[7], keys[9], keys[10], keys[14], args[7], args[2], cmsgpack.unpack(args[8])) or 0
 end
 for _, one in ipairs(all) do
-  local args, done, answer, trouble = one[1], one[2], one[3], one[4]
+  local args, done, answer = one[1], one[2], one[3]
   if args[6] == '1' then done, answer = pcall(fetch, args) end
-  note(done, answer, trouble)
+  note(args, done, answer)
 end
 answers[#answers + 1] = opening
 return answers
@@ -147,13 +150,6 @@ interface Ends {
 
 /** Hears in how many ms a group may start again that has used up its window; undefined where none has. */
 export type OnOpening = (opensInMs: number | undefined) => void;
-
-/** A report as REPORT_FUNCTION has it. */
-interface LastReport {
-  text: string;
-  /** Called where it could not be written; the job ends all the same. */
-  onError: (error: Error) => void;
-}
 
 /** What ends take along, by the jobs' ids. */
 export interface Luggage {
@@ -225,8 +221,11 @@ async function send(redis: Redis, { keys, args, done, onOpening }: Ends, { repor
     const answers = (await script(redis, keys, args)) as Answer[];
     for (const [index, { id, resolve, reject }] of done.entries()) {
       const [isDone, answer, trouble] = answers[index] as Answer;
-      if (trouble) reports.get(id)?.onError(new Error(trouble));
+      const last = reports.get(id);
       reports.delete(id);
+      if (trouble) last?.onError(new Error(trouble));
+      // The engine may end such a job in another way, and then without what is left to report.
+      if (!isDone || Number(answer) < 0) await last?.write();
       if (isDone) resolve(answer);
       else reject(new Error(String(answer)));
     }

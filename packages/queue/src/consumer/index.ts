@@ -172,7 +172,7 @@ export function createConsumer(setup: ConsumerSetup): Consumer {
   ): Promise<void> {
     if (outcome === 'handed back' || mayRepeat(lease.ending(outcome), job)) return lease.flushReports();
     const last = await lease.lastReport();
-    if (last) ends.reports.set(lease.id, { text: last, onError });
+    if (last) ends.reports.set(lease.id, last);
   }
 
   // Two parameters only: for a third one the engine would make an abort signal for every job.

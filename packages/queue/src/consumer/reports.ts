@@ -27,7 +27,17 @@ export interface OpenReports extends JobReports {
   /** From here on nothing more is taken: a handler that was given up may talk for ever, and `flush` has to end. */
   close(): void;
   /** Sends what is left but for the last report, if there is one: whoever ends the job has to write it in the same step. */
-  last(): Promise<string | undefined>;
+  last(): Promise<LastReport | undefined>;
+}
+
+/** What was left to report when the handler ended. */
+export interface LastReport {
+  /** As WRITE_REPORT_FUNCTION has it. */
+  text: string;
+  /** Writes it by itself. Never throws. */
+  write(): Promise<void>;
+  /** Called where it could not be written. */
+  onError(error: Error): void;
 }
 
 /** Whose reports these are. `attempt` is the number of this start of the job: no two leases of a job have the same one. */
@@ -158,11 +168,13 @@ export function createReports({ redis, keys, onLost, onError, now = Date.now }: 
     while (pending.sending || hasMore(pending)) await sendNext(pending);
   }
 
-  async function last(pending: Pending): Promise<string | undefined> {
+  async function last(pending: Pending): Promise<LastReport | undefined> {
     while (pending.sending || pending.unsent || pending.lines.exceedsReport || pending.chunks.exceedsReport)
       await sendNext(pending);
     waiting.delete(pending);
-    return hasMore(pending) ? JSON.stringify(takeReport(pending)) : undefined;
+    if (!hasMore(pending)) return undefined;
+    const left = takeReport(pending);
+    return { text: JSON.stringify(left), write: () => write([left]).catch(report), onError };
   }
 
   return {
@@ -173,7 +185,7 @@ export function createReports({ redis, keys, onLost, onError, now = Date.now }: 
 interface Sender {
   mark(pending: Pending): void;
   flush(pending: Pending): Promise<void>;
-  last(pending: Pending): Promise<string | undefined>;
+  last(pending: Pending): Promise<LastReport | undefined>;
 }
 
 function jobReports(pending: Pending, { mark, flush, last }: Sender): OpenReports {

@@ -4,7 +4,7 @@ import type { StoredOptions } from '../engine/record.ts';
 import { cancelled } from './cancellations.ts';
 import type { ChildEnd } from './children.ts';
 import type { Lease, Outcome } from './index.ts';
-import type { OpenReports, Reports } from './reports.ts';
+import type { LastReport, OpenReports, Reports } from './reports.ts';
 import type { JobSteps, Steps } from './steps.ts';
 
 /** What opens the parts of a lease that most jobs never use. */
@@ -86,7 +86,7 @@ export class RunningJob implements Lease {
   }
 
   /** The same, but for the last report, which is to be written with the job's end. */
-  lastReport(): Promise<string | undefined> | undefined {
+  lastReport(): Promise<LastReport | undefined> | undefined {
     return this.#closedReports()?.last();
   }
 
