@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import { openMeter } from '../cpu.mjs';
 import { startLoad } from '../load.mjs';
 import { percentile } from '../statistics.mjs';
@@ -27,9 +28,20 @@ export const latency = {
   },
 };
 
+/** Its worker has the very job of naive's: `demo.steps` also writes a log line and listens to its signal. */
+const withSameJob = (system) => ({
+  ...system,
+  create: (stage, redis, options) =>
+    system.create(stage, redis, {
+      ...options,
+      jobs: fileURLToPath(new URL('../jobs/steps.mjs', import.meta.url)),
+      types: { noop: 'demo.noop', steps: 'bench.steps' },
+    }),
+});
+
 function scenario(type, ms, workMs) {
   return {
-    systems: [naive, spillwayApart, spillway],
+    systems: [naive, withSameJob(spillwayApart), withSameJob(spillway)],
     targets: [
       { key: 'p50', ratioMax: 1 },
       { key: 'p99', ratioMax: 1 },
@@ -54,7 +66,12 @@ async function measure({ stage, system }, type, ms, workMs) {
   await system.startWorker();
   const load = await startLoad(stage, 'live');
   const live = system.live();
-  const plan = { ...live, submit: system.submit(type), sockets: SOCKETS, perSecond: JOBS_PER_SECOND };
+  const plan = {
+    ...live,
+    submit: system.submit(type, undefined, { minimal: true }),
+    sockets: SOCKETS,
+    perSecond: JOBS_PER_SECOND,
+  };
   await load.run({ ...plan, durationMs: ms.warmUp });
   const meter = openMeter(system.parts(), stage.pids());
   const { latenciesMs, jobs, lost } = await load.run({ ...plan, durationMs: ms.measured });

@@ -11,6 +11,7 @@ import { openCast } from './cast.mjs';
 
 const KEY = 'spillway_benchmark_key_0123456789abcdef';
 const TYPES_TIMEOUT_MS = 15_000;
+const TYPES = { noop: 'demo.noop', steps: 'demo.steps' };
 const INPUTS = { noop: payload, steps: { steps: 1, stepMs: 50 } };
 
 /** Spillway as `npm start` has it: api, status and one worker, API keys on, the log at its shipped level. */
@@ -27,8 +28,8 @@ export const spillwayApart = {
   create: (stage, redis, options) => createSpillway(stage, redis, { ...options, areApart: true }),
 };
 
-/** `jobs` is a module of further types. */
-function createSpillway(stage, redis, { concurrency, jobs, areApart = false }) {
+/** `jobs` is a module of further types, `types` the one that stands for each kind of job. */
+function createSpillway(stage, redis, { concurrency, jobs, types = TYPES, areApart = false }) {
   const env = {
     REDIS_URL: redis.url,
     SPILLWAY_PORT: '0',
@@ -58,7 +59,7 @@ function createSpillway(stage, redis, { concurrency, jobs, areApart = false }) {
     /** Types become known through a worker that has them: one starts, is seen by api, and goes. */
     async prepare() {
       await system.startWorker();
-      for (const type of ['demo.noop', 'demo.steps']) await knowsType(cast.url('api'), type, headers);
+      for (const type of Object.values(types)) await knowsType(cast.url('api'), type, headers);
       await system.stopWorker();
     },
     /** Status reads a queue's events only while somebody watches one of its jobs; here somebody does. */
@@ -77,13 +78,13 @@ function createSpillway(stage, redis, { concurrency, jobs, areApart = false }) {
       url: `${cast.url('api')}/v1/jobs`,
       method: 'POST',
       headers: minimal ? { ...headers, prefer: 'return=minimal' } : headers,
-      body: bodyOf(type, input),
+      body: bodyOf(types[type], input),
     }),
     submitBulk: (type, jobs) => ({
       url: `${cast.url('api')}/v1/batches`,
       method: 'POST',
       headers,
-      body: `[${Array(jobs).fill(bodyOf(type, INPUTS[type])).join(',')}]`,
+      body: `[${Array(jobs).fill(bodyOf(types[type], INPUTS[type])).join(',')}]`,
     }),
     /** What others ask for meanwhile. */
     looks: (id) => ({
@@ -114,7 +115,7 @@ function createSpillway(stage, redis, { concurrency, jobs, areApart = false }) {
 }
 
 function bodyOf(type, input) {
-  return JSON.stringify({ type: `demo.${type}`, input });
+  return JSON.stringify({ type, input });
 }
 
 function program(app) {
