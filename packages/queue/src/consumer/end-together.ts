@@ -220,12 +220,9 @@ async function send(redis: Redis, { keys, args, done, onOpening }: Ends, { repor
     const script = onOpening ? endGroupedScript : endScript;
     const answers = (await script(redis, keys, args)) as Answer[];
     for (const [index, { id, resolve, reject }] of done.entries()) {
-      const [isDone, answer, trouble] = answers[index] as Answer;
-      const last = reports.get(id);
+      const [isDone, answer] = answers[index] as Answer;
+      await settleReport(answers[index] as Answer, reports.get(id));
       reports.delete(id);
-      if (trouble) last?.onError(new Error(trouble));
-      // The engine may end such a job in another way, and then without what is left to report.
-      if (!isDone || Number(answer) < 0) await last?.write();
       if (isDone) resolve(answer);
       else reject(new Error(String(answer)));
     }
@@ -237,4 +234,10 @@ async function send(redis: Redis, { keys, args, done, onOpening }: Ends, { repor
       reject(error);
     }
   }
+}
+
+/** Where the end was refused the engine may end the job in another way, and then without what is left to report. */
+async function settleReport([isDone, answer, trouble]: Answer, last: LastReport | undefined): Promise<void> {
+  if (trouble) last?.onError(new Error(trouble));
+  if (!isDone || Number(answer) < 0) await last?.write();
 }
