@@ -56,6 +56,7 @@ test('an end that is refused is refused alone', async () => {
   expect((await reader.job(stolen.id)).state).toBe('active');
   expect((await reader.snapshot(stolen.id)).log).toEqual([]);
   // The engine then ends it as failed, which does not look at children.
+  await until('the end of the second', async () => (await reader.job(broken.id)).finishedAt);
   expect(await reader.job(broken.id)).toMatchObject({
     state: 'failed',
     error: { message: expect.stringContaining('WRONGTYPE') },

@@ -140,10 +140,16 @@ return answers
 type Argument = string | number | Buffer | undefined;
 type Answer = [done: 1, answer: unknown, trouble?: string] | [done: 0, error: string, trouble?: string];
 
+interface End {
+  id: string;
+  resolve: (answer: unknown) => void;
+  reject: (error: unknown) => void;
+}
+
 interface Ends {
   keys: string[];
   args: (string | number | Buffer)[];
-  done: { id: string; resolve: (answer: unknown) => void; reject: (error: unknown) => void }[];
+  done: End[];
   /** Where one of the jobs has a group. */
   onOpening: OnOpening | undefined;
 }
@@ -219,12 +225,9 @@ async function send(redis: Redis, { keys, args, done, onOpening }: Ends, { repor
   try {
     const script = onOpening ? endGroupedScript : endScript;
     const answers = (await script(redis, keys, args)) as Answer[];
-    for (const [index, { id, resolve, reject }] of done.entries()) {
-      const [isDone, answer] = answers[index] as Answer;
-      await settleReport(answers[index] as Answer, reports.get(id));
-      reports.delete(id);
-      if (isDone) resolve(answer);
-      else reject(new Error(String(answer)));
+    for (const [index, end] of done.entries()) {
+      settle(end, answers[index] as Answer, reports.get(end.id));
+      reports.delete(end.id);
     }
     onOpening?.(opening(answers[done.length]));
   } catch (error) {
@@ -236,8 +239,10 @@ async function send(redis: Redis, { keys, args, done, onOpening }: Ends, { repor
   }
 }
 
-/** Where the end was refused the engine may end the job in another way, and then without what is left to report. */
-async function settleReport([isDone, answer, trouble]: Answer, last: LastReport | undefined): Promise<void> {
+function settle({ resolve, reject }: End, [isDone, answer, trouble]: Answer, last: LastReport | undefined): void {
   if (trouble) last?.onError(new Error(trouble));
-  if (!isDone || Number(answer) < 0) await last?.write();
+  const tell = () => (isDone ? resolve(answer) : reject(new Error(String(answer))));
+  // The engine may end such a job in another way, and then without what is left to report.
+  if (last && (!isDone || Number(answer) < 0)) void last.write().then(tell);
+  else tell();
 }
