@@ -21,10 +21,10 @@ export const spillway = {
   create: createSpillway,
 };
 
-/** The same without a parent of api and status, as in containers: api forwards what live connections say. */
+/** The same without a parent of api and status: api forwards what live connections say, as it has to between containers. */
 export const spillwayApart = {
   ...spillway,
-  name: 'spillway in containers',
+  name: 'spillway, forwarded',
   create: (stage, redis, options) => createSpillway(stage, redis, { ...options, areApart: true }),
 };
 
